@@ -1,0 +1,87 @@
+"""The standard columns: declared once, used by every stage, export and document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Column:
+    """One standard column: what it is called, holds and means.
+
+    Parameters
+    ----------
+    unit : a string that `astropy.units.Unit` parses; empty for pure numbers
+    ucd : IVOA UCD1+ word; empty where none fits
+    """
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str = ""
+    ucd: str = ""
+    nullable: bool = True
+
+    @property
+    def field(self) -> pa.Field:
+        """Arrow field that carries unit, UCD and description as metadata."""
+        metadata = {"unit": self.unit, "ucd": self.ucd, "description": self.description}
+        kept = {key: value for key, value in metadata.items() if value}
+        return pa.field(self.name, self.type, nullable=self.nullable, metadata=kept)
+
+
+def arrow_schema(columns: Iterable[Column]) -> pa.Schema:
+    """Arrow schema of the columns, in their order."""
+    return pa.schema([column.field for column in columns])
+
+
+#: One row a measurement, as `ops.standardize` leaves it.
+MEASUREMENT = (
+    Column("row_id", pa.int64(), "Id of this measurement", ucd="meta.id;meta.main", nullable=False),
+    Column("survey", pa.string(), "Key of the survey", ucd="meta.curation", nullable=False),
+    Column("survey_ordinal", pa.int32(), "Ordinal of the survey in the registry", nullable=False),
+    Column("release", pa.string(), "Data release of the survey", nullable=False),
+    Column("native_id", pa.string(), "Id that the survey gave, if it gave one", ucd="meta.id"),
+    Column("ra", pa.float64(), "Right ascension, ICRS", "deg", "pos.eq.ra;meta.main", False),
+    Column("dec", pa.float64(), "Declination, ICRS", "deg", "pos.eq.dec;meta.main", False),
+    Column("z", pa.float64(), "Redshift", ucd="src.redshift", nullable=False),
+    Column("z_err", pa.float64(), "Error of the redshift", ucd="stat.error;src.redshift"),
+    Column("quality", pa.int8(), "Confidence 0-4 (model.quality)", ucd="stat.rank", nullable=False),
+    Column("object_class", pa.string(), "galaxy, qso, agn, star, galactic or unknown",
+           ucd="src.class", nullable=False),
+    Column("instrument_type", pa.string(), "s spectroscopic, g grism, p photometric",
+           nullable=False),
+    Column("native_flag", pa.string(), "Flag as the survey gave it", ucd="meta.code.qual"),
+)
+
+GALAXY_ID = Column("galaxy_id", pa.int64(), "Id of the galaxy (group of measurements)",
+                   ucd="meta.id", nullable=False)
+
+#: What `combine` adds to every measurement.
+RESOLUTION = (
+    GALAXY_ID,
+    Column("reason", pa.int8(), "Why this row won or lost (model.resolution)", nullable=False),
+)
+
+#: What `combine` adds to the winning measurement of every galaxy.
+GALAXY = (
+    GALAXY_ID,
+    Column("n_measurements", pa.int32(), "Measurements in the group", nullable=False),
+    Column("n_eligible", pa.int32(), "Measurements good enough to win", nullable=False),
+    Column("z_spread", pa.float64(), "(max - min) of the eligible z, over 1 + z", nullable=False),
+)
+
+#: All pairs of measurements within the grouping radius.
+PAIR = (
+    Column("row_id_1", pa.int64(), "The smaller row_id", nullable=False),
+    Column("row_id_2", pa.int64(), "The larger row_id", nullable=False),
+    Column("separation", pa.float64(), "Angle between the two", "arcsec", "pos.angDistance", False),
+)
+
+MEASUREMENT_SCHEMA = arrow_schema(MEASUREMENT)
+RESOLVED_SCHEMA = arrow_schema((*RESOLUTION, *MEASUREMENT))
+GALAXY_SCHEMA = arrow_schema((*GALAXY, *MEASUREMENT))
+PAIR_SCHEMA = arrow_schema(PAIR)

@@ -1,0 +1,1 @@
+"""Domain values: frozen, checked when built; no IO, no pandas."""

@@ -45,8 +45,10 @@ MEASUREMENT = (
     Column("survey_ordinal", pa.int32(), "Ordinal of the survey in the registry", nullable=False),
     Column("release", pa.string(), "Data release of the survey", nullable=False),
     Column("native_id", pa.string(), "Id that the survey gave, if it gave one", ucd="meta.id"),
-    Column("ra", pa.float64(), "Right ascension, ICRS", "deg", "pos.eq.ra;meta.main", False),
-    Column("dec", pa.float64(), "Declination, ICRS", "deg", "pos.eq.dec;meta.main", False),
+    Column("ra", pa.float64(), "Right ascension, ICRS", "deg", "pos.eq.ra;meta.main",
+           nullable=False),
+    Column("dec", pa.float64(), "Declination, ICRS", "deg", "pos.eq.dec;meta.main",
+           nullable=False),
     Column("z", pa.float64(), "Redshift", ucd="src.redshift", nullable=False),
     Column("z_err", pa.float64(), "Error of the redshift", ucd="stat.error;src.redshift"),
     Column("quality", pa.int8(), "Confidence 0-4 (model.quality)", ucd="stat.rank", nullable=False),
@@ -78,7 +80,8 @@ GALAXY = (
 PAIR = (
     Column("row_id_1", pa.int64(), "The smaller row_id", nullable=False),
     Column("row_id_2", pa.int64(), "The larger row_id", nullable=False),
-    Column("separation", pa.float64(), "Angle between the two", "arcsec", "pos.angDistance", False),
+    Column("separation", pa.float64(), "Angle between the two", "arcsec", "pos.angDistance",
+           nullable=False),
 )
 
 MEASUREMENT_SCHEMA = arrow_schema(MEASUREMENT)

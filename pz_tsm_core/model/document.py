@@ -1,0 +1,181 @@
+"""YAML text into checked values: every mistake with its line, all of them at once."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pz_tsm_core.errors import Code, Problem, Problems, TsmError, nearest, refuse
+
+Loc = tuple[int | str, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+#: A recipe or definition is written by hand; more than this is something else.
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 32
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed YAML mapping that remembers on which line each key stands."""
+
+    name: str
+    content: dict[str, Any]
+    lines: Mapping[Loc, int]
+
+    def where(self, loc: Loc) -> str:
+        """Say where a key stands: file, line and dotted path."""
+        known = next((loc[:n] for n in range(len(loc), 0, -1) if loc[:n] in self.lines), ())
+        line = f" line {self.lines[known]}" if known else ""
+        path = ".".join(str(part) for part in loc)
+        return f"{self.name}{line}: {path}" if path else f"{self.name}{line}"
+
+
+def parse_document(text: str, name: str, *, syntax: Code = Code.RECIPE_SYNTAX) -> Document:
+    """Parse YAML text into a document; refuse what is no mapping or repeats a key.
+
+    Raises
+    ------
+    TsmError
+        with code `syntax`, for text that is too long, no YAML, or no mapping.
+    """
+    expected = "a YAML mapping of keys to values"
+    remedy = "compare with the recipes in the README and correct the text"
+    if len(text) > MAX_CHARACTERS:
+        found = f"{len(text)} characters"
+        raise refuse(syntax, name, found=found, expected=expected, remedy=remedy)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        found = " ".join(str(error).split())
+        raise refuse(syntax, name, found=found, expected=expected, remedy=remedy) from None
+    if not isinstance(node, yaml.MappingNode):
+        found = "an empty text" if node is None else "a list or a single value"
+        raise refuse(syntax, name, found=found, expected=expected, remedy=remedy)
+    construction = _Construction(name, syntax)
+    content = construction.mapping(node, ())
+    construction.problems.raise_if_any()
+    return Document(name, content, construction.lines)
+
+
+class _Construction:
+    """Turns YAML nodes into plain values, noting lines and repeated keys on the way."""
+
+    def __init__(self, name: str, syntax: Code) -> None:
+        self.name, self.syntax = name, syntax
+        self.lines: dict[Loc, int] = {}
+        self.problems = Problems()
+
+    def value(self, node: yaml.Node, loc: Loc) -> Any:
+        self.lines.setdefault(loc, node.start_mark.line + 1)
+        if len(loc) > MAX_DEPTH:  # also the end of an alias that contains itself
+            raise refuse(self.syntax, f"{self.name} line {self.lines[loc]}",
+                         found=f"nesting deeper than {MAX_DEPTH} levels", expected="a few levels",
+                         remedy="remove the nesting or the self-reference")
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*loc, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, loc)
+        return _scalar(node)
+
+    def mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[Any, Any]:
+        content: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key, line = _scalar(key_node), key_node.start_mark.line + 1
+            if key in content:
+                self.problems.add(self.syntax, f"{self.name} line {line}: {key}",
+                                  found="a key that stands twice", expected="every key once",
+                                  remedy="remove one of the two")
+            self.lines[*loc, key] = line
+            content[key] = self.value(value_node, (*loc, key))
+        return content
+
+
+def _scalar(node: yaml.Node) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node)
+    finally:
+        loader.dispose()
+
+
+def build(
+    model: type[ModelT], document: Document, *, prefix: str = "recipe", kind: str = "recipe"
+) -> ModelT:
+    """Make the value that a document describes.
+
+    Parameters
+    ----------
+    prefix : family of the error codes, `recipe` gives `recipe.unknown-key` and its sisters
+    kind : what the document is called in messages
+
+    Raises
+    ------
+    TsmError
+        with every mistake: its line, what was found, what was expected, the nearest valid key.
+    """
+    try:
+        return model.model_validate(document.content)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        problems = [_problem(model, document, detail, prefix, kind) for detail in details]
+        raise TsmError(*problems) from None
+
+
+def _problem(
+    model: type[BaseModel], document: Document, detail: ErrorDetails, prefix: str, kind: str
+) -> Problem:
+    """Translate one pydantic finding into a sentence for people."""
+    loc = detail["loc"]
+    where = document.where(loc)
+    if detail["type"] == "extra_forbidden":
+        known = _fields(model, loc[:-1])
+        return Problem(_code(prefix, Code.RECIPE_UNKNOWN_KEY), where, f"unknown key `{loc[-1]}`",
+                       f"one of {', '.join(known)}", nearest(str(loc[-1]), known))
+    if detail["type"] == "missing":
+        return Problem(_code(prefix, Code.RECIPE_MISSING_KEY), where, "nothing",
+                       f"the key `{loc[-1]}`", f"add it to the {kind}")
+    found = repr(detail["input"])
+    found = found if len(found) <= 80 else found[:77] + "..."
+    message = detail["msg"].removeprefix("Value error, ")
+    return Problem(_code(prefix, Code.RECIPE_BAD_VALUE), where, found, message,
+                   f"correct the value in the {kind}")
+
+
+def _code(prefix: str, code: Code) -> Code:
+    """Give the sister code of another family, or the family's one code for everything."""
+    family = {member.value: member for member in Code}
+    return family.get(code.value.replace("recipe.", f"{prefix}."),
+                      family.get(f"{prefix}.invalid", code))
+
+
+def _fields(model: type[BaseModel], loc: Loc) -> list[str]:
+    """Keys that are valid at a place of a model."""
+    current: Any = model
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        fields = _model_of(current)
+        field = next((f for n, f in fields.items() if part in (n, f.alias)), None)
+        if field is None:
+            return []
+        current = field.annotation
+    return sorted(field.alias or name for name, field in _model_of(current).items())
+
+
+def _model_of(annotation: Any) -> dict[str, Any]:
+    """Fields of the model inside an annotation such as `tuple[Model, ...]` or `Model | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return dict(annotation.model_fields)
+    if typing.get_origin(annotation) in (tuple, list, typing.Union, types.UnionType):
+        for argument in typing.get_args(annotation):
+            if found := _model_of(argument):
+                return found
+    return {}

@@ -1,0 +1,221 @@
+"""The one factory that makes every task: ask the store, compute only what it lacks, publish.
+
+A stage is told by two plain functions: what its result depends on (`request`) and how it is made
+(`compute`). `stage_task` joins them to a `StageTask`, which runs with Prefect or without. Prefect
+orders, retries and shows; the store alone says what exists.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
+
+from pz_tsm_core.errors import TransientError
+from pz_tsm_core.model.artifact import ArtifactRef, Manifest, Principal, StageRequest, Value
+from pz_tsm_core.store import Draft, Store, open_store
+
+if TYPE_CHECKING:  # `tsm plan` reads this module and must not wait for Prefect
+    from prefect import Task
+    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.context import TaskRunContext
+
+P = ParamSpec("P")
+
+#: Waits of about 1, 2, 4 and 8 seconds: long enough for a busy service, short enough for a person.
+RETRIES = 4
+FIRST_DELAY_SECONDS = 1.0
+#: A wait is drawn between the delay / 1.5 and the delay * 1.5, so that tasks do not retry in step.
+JITTER = 0.5
+
+
+class StoreAt(Value):
+    """Where the store is and who opens it: what a task is told in place of an open store."""
+
+    location: str
+    principal: Principal = Principal()
+
+    def open(self) -> Store:
+        """Open the store, or be refused."""
+        return open_store(self.location, self.principal)
+
+
+class Moment(StrEnum):
+    """What can be told of a stage while a flow runs."""
+
+    CACHED = "cached"  # the store has it
+    RUNNING = "running"
+    RETRYING = "retrying"  # what failed may pass by waiting
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class StageEvent:
+    """One moment in the life of a stage, for progress bars and journals."""
+
+    label: str
+    moment: Moment
+    request: StageRequest
+    rows: int | None = None
+    seconds: float = 0.0
+
+
+#: Who hears of events. Prefect's threads inherit the context of the flow that submits to them.
+listener: ContextVar[Callable[[StageEvent], None] | None] = ContextVar("listener", default=None)
+
+
+def _tell(event: StageEvent) -> None:
+    if hear := listener.get():
+        hear(event)
+
+
+class StageTask(Generic[P]):
+    """A stage that can be asked for, named, run and submitted.
+
+    Parameters
+    ----------
+    request : what the result depends on; takes any of the parameters of `compute`, by name
+    compute : writes the result into a draft; first parameters are draft and store
+    label : how people know one run of the stage, a format string over the parameters
+    retries, first_delay_seconds : how often, and after how long, a `TransientError` is retried
+    """
+
+    def __init__(
+        self,
+        request: Callable[..., StageRequest],
+        compute: Callable[Concatenate[Draft, Store, P], None],
+        label: str,
+        *,
+        retries: int = RETRIES,
+        first_delay_seconds: float = FIRST_DELAY_SECONDS,
+    ) -> None:
+        self.name = compute.__name__
+        self._request, self._compute, self._label = request, compute, label
+        self._retries, self._first_delay_seconds = retries, first_delay_seconds
+        self._parameters = list(inspect.signature(compute).parameters.values())[2:]
+        self._request_names = tuple(inspect.signature(request).parameters)
+        if stray := set(self._request_names) - {parameter.name for parameter in self._parameters}:
+            raise TypeError(f"request of {self.name} takes {stray}, which its compute does not")
+
+    def _named(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        """Every parameter by its name, defaults filled in."""
+        bound = inspect.Signature(self._parameters).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
+
+    def request(self, *args: P.args, **kwargs: P.kwargs) -> StageRequest:
+        """Say what the result depends on."""
+        return self._request_of(self._named(*args, **kwargs))
+
+    def _request_of(self, named: Mapping[str, Any]) -> StageRequest:
+        return self._request(**{name: named[name] for name in self._request_names})
+
+    def label(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Name this run for people; references to results of other stages play no part in it."""
+        return self._label.format(**self._named(*args, **kwargs))
+
+    def run(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> Manifest:
+        """Make the artifact, or find it made: the whole stage without Prefect."""
+        label, request = self.label(*args, **kwargs), self.request(*args, **kwargs)
+        # Somebody else may have published it since this run looked last.
+        if manifest := store.find(request.address):
+            _tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
+            return manifest
+        _tell(StageEvent(label, Moment.RUNNING, request))
+        began = time.monotonic()
+        try:
+            manifest = store.publish(
+                request, lambda draft: self._compute(draft, store, *args, **kwargs)
+            )
+        except BaseException as error:
+            moment = Moment.RETRYING if isinstance(error, TransientError) else Moment.FAILED
+            _tell(StageEvent(label, moment, request, seconds=time.monotonic() - began))
+            raise
+        seconds = time.monotonic() - began
+        _tell(StageEvent(label, Moment.DONE, request, _rows(manifest), seconds))
+        return manifest
+
+    def submit(self, at: StoreAt, *args: Any, **kwargs: Any) -> Any:
+        """Hand the stage to the task runner of the flow; give the future of an `ArtifactRef`.
+
+        Futures of other stages may stand wherever a parameter is an `ArtifactRef`, also in lists.
+        """
+        # The records lie in the store that they speak of, whatever the settings of a worker say;
+        # a path is the one form of storage that Prefect takes without a saved block.
+        task = self.task.with_options(result_storage=at.open().prefect_results)
+        return task.submit(*args, at=at, **kwargs)
+
+    @cached_property
+    def task(self) -> Task[..., ArtifactRef]:
+        """The Prefect task; imports Prefect when first asked for."""
+        from prefect import task
+        from prefect.tasks import exponential_backoff
+
+        def body(*args: Any, at: StoreAt, **kwargs: Any) -> ArtifactRef:
+            return self.run(at.open(), *args, **kwargs).ref
+
+        self._dress(body)
+        return task(
+            name=self.name,
+            task_run_name=self._label,
+            cache_key_fn=self._cache_key,
+            persist_result=True,
+            result_serializer="json",  # Prefect's own choice would be pickle
+            retries=self._retries,
+            retry_delay_seconds=exponential_backoff(self._first_delay_seconds),
+            retry_jitter_factor=JITTER,
+            retry_condition_fn=_may_pass_by_waiting,
+        )(body)
+
+    def _dress(self, body: Callable[..., ArtifactRef]) -> None:
+        """Let Prefect see the stage's own name, promise and parameters."""
+        at = inspect.Parameter("at", inspect.Parameter.KEYWORD_ONLY, annotation=StoreAt)
+        body.__name__ = body.__qualname__ = self.name
+        body.__module__, body.__doc__ = self._compute.__module__, self._compute.__doc__
+        vars(body)["__signature__"] = inspect.Signature([*self._parameters, at])
+
+    def _cache_key(self, _context: TaskRunContext, parameters: Mapping[str, Any]) -> str:
+        """The address, after Prefect's record of what the store no longer has is gone.
+
+        Prefect takes a record for the result and never looks at the artifact behind it.
+        """
+        request = self._request_of(parameters)
+        store = StoreAt.model_validate(parameters["at"]).open()
+        if manifest := store.find(request.address):
+            label = self._label.format(**parameters)
+            _tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
+        else:
+            (store.prefect_results / request.address).unlink(missing_ok=True)
+        return request.address
+
+
+def stage_task(
+    request: Callable[..., StageRequest],
+    *,
+    label: str,
+    retries: int = RETRIES,
+    first_delay_seconds: float = FIRST_DELAY_SECONDS,
+) -> Callable[[Callable[Concatenate[Draft, Store, P], None]], StageTask[P]]:
+    """Make a `StageTask` of the decorated function, which writes a stage's result into a draft."""
+
+    def decorate(compute: Callable[Concatenate[Draft, Store, P], None]) -> StageTask[P]:
+        return StageTask(
+            request, compute, label, retries=retries, first_delay_seconds=first_delay_seconds
+        )
+
+    return decorate
+
+
+def _may_pass_by_waiting(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry what waiting may cure; a wrong recipe or file stays wrong."""
+    return isinstance(state.data, TransientError)
+
+
+def _rows(manifest: Manifest) -> int | None:
+    return manifest.rows.given if manifest.rows else None

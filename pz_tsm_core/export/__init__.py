@@ -1,0 +1,1 @@
+"""One file a format, in the layouts that photo-z codes read."""

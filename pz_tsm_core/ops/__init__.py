@@ -1,0 +1,1 @@
+"""The science: pure functions, Arrow tables in and out."""

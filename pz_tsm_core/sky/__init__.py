@@ -1,0 +1,1 @@
+"""The only room that knows LSDB, HATS and Dask: the sky in partitions."""

@@ -1,0 +1,72 @@
+"""The map of Schlegel, Finkbeiner & Davis (1998), read through dustmaps."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from astropy.coordinates import SkyCoord
+
+from pz_tsm_core.errors import Code, refuse
+
+POLES = ("ngp", "sgp")
+
+
+class SfdMap:
+    """E(B-V) anywhere on the sky, from the two FITS files of the SFD map.
+
+    Parameters
+    ----------
+    directory : folder that holds `sfd/SFD_dust_4096_{ngp,sgp}.fits`, as dustmaps lays it out
+
+    Raises
+    ------
+    TsmError
+        `dust.map` when a file is missing or is no SFD map.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.files = tuple(Path(directory) / "sfd" / f"SFD_dust_4096_{pole}.fits" for pole in POLES)
+        missing = [str(file) for file in self.files if not file.is_file()]
+        if missing:
+            raise refuse(Code.DUST_MAP, str(directory), found=f"no {', '.join(missing)}",
+                         expected="the two files of the SFD dust map",
+                         remedy="set photometry.dereddening.directory, or map: none")
+        self._query = _open_query(self.files[0].parent)
+
+    def ebv(
+        self, ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32]:
+        """E(B-V) in mag at ICRS positions in degrees, shape (n,), by bilinear interpolation."""
+        if not len(ra):
+            return np.empty(0, dtype=np.float32)
+        coordinates = SkyCoord(ra, dec, unit="deg", frame="icrs")
+        return np.asarray(self._query(coordinates), dtype=np.float32)
+
+    @staticmethod
+    def digest(directory: str | Path) -> str:
+        """sha256 over both files, as 64 hexadecimal digits, without opening the map."""
+        total = hashlib.sha256()
+        for pole in POLES:
+            file = Path(directory) / "sfd" / f"SFD_dust_4096_{pole}.fits"
+            with file.open("rb") as stream:
+                total.update(hashlib.file_digest(stream, "sha256").digest())
+        return total.hexdigest()
+
+
+def _open_query(directory: Path) -> Any:
+    """Open the map where it lies; the user's dustmaps configuration is neither read nor written."""
+    with warnings.catch_warnings():
+        # dustmaps warns on import when it finds no configuration; none is needed here.
+        warnings.simplefilter("ignore")
+        from dustmaps.sfd import SFDQuery
+    try:
+        return SFDQuery(map_dir=str(directory))
+    except (OSError, ValueError, IndexError) as error:
+        raise refuse(Code.DUST_MAP, str(directory), found=str(error),
+                     expected="two readable SFD map files",
+                     remedy="fetch the map again; a download may have been cut") from error

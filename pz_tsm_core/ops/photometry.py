@@ -1,0 +1,106 @@
+"""Fluxes of matched objects into dereddened AB magnitudes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.model.policy import NJY_ZERO_POINT
+from pz_tsm_core.model.schema import Column
+
+Floats = npt.NDArray[np.float64]
+
+#: Standard names of what this stage adds.
+EBV = Column("ebv_applied", pa.float32(), "E(B-V) by which the magnitudes were dereddened", "mag",
+             "phot.color.excess", nullable=False)
+# UCD1+ has no em.opt.Z or em.opt.Y; y and z lie in its band I, g in B.
+_EM = {"u": "em.opt.U", "g": "em.opt.B", "r": "em.opt.R", "i": "em.opt.I", "z": "em.opt.I",
+       "y": "em.opt.I"}
+
+
+@dataclass(frozen=True)
+class BandFlux:
+    """Where a catalogue keeps the flux of one band: column names of flux and error, in nJy."""
+
+    band: str
+    flux: str
+    flux_err: str
+
+
+def magnitude_columns(band: str) -> tuple[Column, Column]:
+    """Columns of the magnitude of a band and of its error."""
+    ucd = f"phot.mag;{_EM[band]}"
+    return (
+        Column(f"mag_{band}", pa.float64(), f"AB magnitude in {band}, dereddened", "mag", ucd),
+        Column(f"mag_err_{band}", pa.float64(), f"Error of mag_{band}", "mag",
+               f"stat.error;{ucd}"),
+    )
+
+
+def deredden(flux: Floats, ebv: Floats, coefficient: float) -> Floats:
+    """Flux without the Milky Way's dust: f * 10**(0.4 R E(B-V)); errors scale alike."""
+    return np.asarray(flux * 10 ** (0.4 * coefficient * ebv), dtype=np.float64)
+
+
+def magnitude(flux: Floats, zero_point: float = NJY_ZERO_POINT) -> Floats:
+    """AB magnitude -2.5 log10(f) + zero point of a flux in nJy; NaN where it is not positive.
+
+    The zero point 31.4 is 8.90 (Oke & Gunn 1983, ApJ 266, 713, in Jy) + 22.5.
+    """
+    positive = np.where(flux > 0, flux, np.nan)
+    return np.asarray(zero_point - 2.5 * np.log10(positive), dtype=np.float64)
+
+
+def magnitude_error(flux: Floats, flux_err: Floats) -> Floats:
+    """First-order error of a magnitude, 2.5 / ln 10 * sigma_f / f; NaN where f is not positive."""
+    positive = np.where(flux > 0, flux, np.nan)
+    return np.asarray(2.5 / np.log(10) * flux_err / positive, dtype=np.float64)
+
+
+def add_magnitudes(
+    table: pa.Table,
+    bands: Sequence[BandFlux],
+    *,
+    ebv: Floats,
+    coefficients: Mapping[str, float],
+    zero_point: float = NJY_ZERO_POINT,
+) -> pa.Table:
+    """Append `ebv_applied` and, for every band, `mag_{b}` and `mag_err_{b}`.
+
+    Parameters
+    ----------
+    table : with the flux columns that `bands` name, in nJy
+    ebv : mag, shape (n,); zeros for no dereddening
+    coefficients : R_b of every band
+
+    Raises
+    ------
+    TsmError
+        `dust.twice` when the table is dereddened already.
+
+    Notes
+    -----
+    A flux that is not positive has no magnitude: both columns are null there, and the flux
+    itself stays in the table.
+    """
+    if EBV.name in table.column_names:
+        raise refuse(Code.DUST_TWICE, EBV.name, found="a table that was dereddened before",
+                     expected="fluxes as observed", remedy="start again from the matched fluxes")
+    table = table.append_column(EBV.field, pa.array(ebv.astype(np.float32)))
+    for band in bands:
+        flux = deredden(_floats(table, band.flux), ebv, coefficients[band.band])
+        flux_err = deredden(_floats(table, band.flux_err), ebv, coefficients[band.band])
+        values = magnitude(flux, zero_point), magnitude_error(flux, flux_err)
+        for column, value in zip(magnitude_columns(band.band), values, strict=True):
+            table = table.append_column(column.field, pa.array(value, from_pandas=True))
+    return table
+
+
+def _floats(table: pa.Table, name: str) -> Floats:
+    """Column as float64, null as NaN."""
+    return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -1,0 +1,83 @@
+"""HATS catalogues of others: recognised, pinned by content, opened with the columns wanted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pz_tsm_core.errors import Code, Problems, nearest, refuse
+from pz_tsm_core.model.artifact import canonical_json
+
+#: Files by which HATS says what a folder is, and how it is divided.
+_MARKS = ("collection.properties", "hats.properties", "properties")
+_PLANS = (*_MARKS, "partition_info.csv")
+
+
+def pin_catalog(path: str | Path) -> str:
+    """Digest by which a HATS catalogue or collection is known, without reading its data.
+
+    sha256 over the bytes of its properties and partition lists and the sorted (relative path,
+    size) of all files.
+
+    Raises
+    ------
+    TsmError
+        `catalog.invalid` when there is no HATS catalogue at `path`.
+    """
+    root = Path(path)
+    if not any((root / mark).is_file() for mark in _MARKS):
+        found = "no such folder" if not root.is_dir() else "a folder without HATS properties"
+        raise refuse(Code.CATALOG_INVALID, str(path), found=found,
+                     expected="a HATS catalogue or collection",
+                     remedy="give the folder that holds collection.properties or hats.properties")
+    entries = []
+    plans = hashlib.sha256()
+    for file in sorted(file for file in root.rglob("*") if file.is_file()):
+        entries.append([file.relative_to(root).as_posix(), file.stat().st_size])
+        if file.name in _PLANS:
+            plans.update(file.read_bytes())
+    return hashlib.sha256(canonical_json([plans.hexdigest(), entries])).hexdigest()
+
+
+def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = None) -> Any:
+    """Open a HATS catalogue, with its default margin when it has one.
+
+    Parameters
+    ----------
+    columns : names to load; None for all
+
+    Raises
+    ------
+    TsmError
+        `catalog.invalid` when HATS cannot open it, `catalog.missing-column` for every name that
+        it lacks.
+    """
+    try:
+        catalog = lsdb.open_catalog(str(path), columns="all")
+    except (OSError, ValueError, KeyError) as error:
+        raise refuse(Code.CATALOG_INVALID, str(path), found=str(error),
+                     expected="a HATS catalogue that lsdb can open",
+                     remedy="check the copy, or make it again with hats-import") from error
+    if columns is None:
+        return catalog
+    known = catalog.hc_structure.schema.names
+    problems = Problems()
+    for column in columns:
+        if column not in known:
+            problems.add(Code.CATALOG_COLUMN, f"{path}: column {column}", found="no such column",
+                         expected="a column of the catalogue", remedy=nearest(column, known))
+    problems.raise_if_any()
+    return lsdb.open_catalog(str(path), columns=list(columns))
+
+
+def require_margin(catalog: Any, path: str | Path, radius_arcsec: float) -> None:
+    """Refuse a catalogue whose margin would lose pairs at the borders of its partitions."""
+    margin = catalog.margin
+    width = margin.hc_structure.catalog_info.margin_threshold if margin is not None else 0
+    if width < radius_arcsec:
+        found = f"a margin of {width:g} arcsec" if margin is not None else "no margin"
+        raise refuse(Code.CATALOG_MARGIN, str(path), found=found,
+                     expected=f"at least the match radius, {radius_arcsec:g} arcsec",
+                     remedy="give the collection with its margin, or a smaller match.radius_arcsec")

@@ -1,0 +1,205 @@
+"""Every galaxy with its LSST object, partition by partition through LSDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.model.artifact import Rows
+from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
+from pz_tsm_core.model.release import Release
+from pz_tsm_core.model.schema import GALAXY_SCHEMA, Column
+from pz_tsm_core.ops.associate import separation_arcsec
+from pz_tsm_core.ops.uniqueness import choose_counterparts
+from pz_tsm_core.sky.catalog import open_catalog, require_margin
+from pz_tsm_core.sky.cluster import dask_client
+from pz_tsm_core.sky.wrap import import_lsdb
+
+SEPARATION = Column("separation", pa.float64(), "Angle between redshift and object", "arcsec",
+                    "pos.angDistance", nullable=False)
+CANDIDATES = Column("n_candidates", pa.int32(), "Objects within the match radius (at most 8)",
+                    nullable=False)
+
+#: Objects looked at around a galaxy: enough to count rivals and to settle equal separations.
+MAX_CANDIDATES = 8
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What a match leaves: the account of its rows, their schema, and the rows in batches."""
+
+    rows: Rows
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class Counterparts:
+    """The chosen pairs, sorted by galaxy_id, and the number of candidates of each galaxy."""
+
+    galaxy_id: npt.NDArray[np.int64]
+    object_id: npt.NDArray[np.int64]
+    candidates: npt.NDArray[np.int64]
+
+
+def crossmatch(
+    galaxies: Path,
+    catalog: Path,
+    *,
+    release: Release,
+    columns: Sequence[str],
+    policy: MatchPolicy,
+    cluster: ClusterPolicy,
+    scratch: Path,
+) -> Matched:
+    """Match galaxies (HATS) with LSST objects (HATS with margin) by position.
+
+    All objects within the radius are candidates, also across pixel borders; each galaxy keeps
+    the nearest (`ops.uniqueness`). Memory holds the pairs, never the payload: that waits in
+    `scratch`, one file a partition, written by the workers.
+
+    Parameters
+    ----------
+    galaxies : HATS collection with columns `model.schema.GALAXY` and `ra`, `dec`
+    columns : payload to attach from the object catalogue; id and position always come along
+    scratch : an empty folder that all workers see
+
+    Raises
+    ------
+    TsmError
+        `catalog.*` for a catalogue that cannot serve, `match.empty` when nothing matches.
+    """
+    lsdb = import_lsdb()
+    left = open_catalog(lsdb, galaxies)
+    wanted = list(dict.fromkeys((release.id, release.ra, release.dec, *columns)))
+    right = open_catalog(lsdb, catalog, wanted)
+    require_margin(right, catalog, policy.radius_arcsec)
+    with dask_client(cluster):
+        pairs = _candidates(left, right, release, policy, scratch)
+    galaxy_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("galaxy_id", release.id))
+    separation = pairs[SEPARATION.name].to_numpy(np.float64)
+    if not len(separation):
+        raise _no_match(catalog, policy)
+    chosen = choose_counterparts(galaxy_id, object_id, separation, unique=policy.unique)
+    taken = len(left)
+    matched_galaxies = len(chosen.index) + chosen.taken
+    dropped = {"no_object": taken - matched_galaxies, "object_taken": chosen.taken}
+    rows = Rows(taken=taken, given=len(chosen.index), dropped=_nonzero(dropped))
+    schema = _schema(right, wanted)
+    counterparts = Counterparts(
+        galaxy_id[chosen.index], object_id[chosen.index], chosen.candidates
+    )
+    return Matched(rows, schema, _payload(scratch, schema, release.id, counterparts))
+
+
+def _candidates(
+    left: Any, right: Any, release: Release, policy: MatchPolicy, scratch: Path
+) -> pd.DataFrame:
+    """All pairs within the radius: ids and separation; their payload goes to `scratch`."""
+    try:
+        crossed = left.crossmatch(
+            right,
+            n_neighbors=MAX_CANDIDATES,
+            radius_arcsec=policy.radius_arcsec,
+            suffixes=("", "_lsst"),
+            suffix_method="overlapping_columns",
+            require_right_margin=True,
+            log_changes=False,
+        )
+    except RuntimeError as error:
+        if "do not overlap" not in str(error):
+            raise
+        return _pair_frame(release)
+    stashed = crossed.map_partitions(
+        _stash, str(scratch), release.id, _position(release),
+        include_pixel=True, meta=_pair_frame(release),
+    )
+    return stashed.compute(progress_bar=False)
+
+
+def _position(release: Release) -> tuple[str, str]:
+    """Names of the objects' coordinates after the match: suffixed where the galaxies have them."""
+    names = [f"{name}_lsst" if name in GALAXY_SCHEMA.names else name
+             for name in (release.ra, release.dec)]
+    return names[0], names[1]
+
+
+def _pair_frame(release: Release) -> pd.DataFrame:
+    """An empty table of pairs, which tells Dask what `_stash` returns."""
+    return pd.DataFrame({"galaxy_id": np.empty(0, np.int64), release.id: np.empty(0, np.int64),
+                         SEPARATION.name: np.empty(0, np.float64)})
+
+
+def _stash(
+    frame: pd.DataFrame, pixel: Any, scratch: str, object_id: str, position: tuple[str, str]
+) -> pd.DataFrame:
+    """Put the payload of one partition aside and return its pairs; runs on a worker.
+
+    A lost worker makes Dask call this twice: the file is renamed into place, so the second call
+    only repeats the first.
+    """
+    ra, dec, object_ra, object_dec = (
+        frame[name].to_numpy(np.float64) for name in ("ra", "dec", *position)
+    )
+    separation = separation_arcsec(ra, dec, object_ra, object_dec)
+    payload = pa.Table.from_pandas(frame.drop(columns="_dist_arcsec"), preserve_index=False)
+    payload = payload.append_column(SEPARATION.field, pa.array(separation))
+    file = Path(scratch) / f"{pixel.order}-{pixel.pixel}.parquet"
+    partial = file.with_suffix(".partial")
+    pq.write_table(payload, partial, compression="zstd", compression_level=3,
+                   write_page_checksum=True)
+    partial.rename(file)
+    ids = {name: payload[name].to_numpy() for name in ("galaxy_id", object_id)}
+    return pd.DataFrame({**ids, SEPARATION.name: separation})
+
+
+def _schema(right: Any, wanted: Sequence[str]) -> pa.Schema:
+    """Galaxy columns, then the objects', then what the match adds."""
+    objects = []
+    for name in wanted:
+        field = right.hc_structure.schema.field(name)
+        renamed = f"{name}_lsst" if name in GALAXY_SCHEMA.names else name
+        objects.append(pa.field(renamed, field.type))
+    return pa.schema([*GALAXY_SCHEMA, *objects, SEPARATION.field, CANDIDATES.field])
+
+
+def _payload(
+    scratch: Path, schema: pa.Schema, object_id: str, chosen: Counterparts
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the chosen pairs, read back from scratch file by file in the order of the sky."""
+    for file in sorted(scratch.glob("*.parquet"), key=_sky_order):
+        table = pq.read_table(file, page_checksum_verification=True)
+        ids = table["galaxy_id"].to_numpy()
+        place = np.minimum(np.searchsorted(chosen.galaxy_id, ids), len(chosen.galaxy_id) - 1)
+        same_galaxy = chosen.galaxy_id[place] == ids
+        keep = same_galaxy & (chosen.object_id[place] == table[object_id].to_numpy())
+        kept = table.filter(pa.array(keep))
+        count = pa.array(chosen.candidates[place[keep]], CANDIDATES.field.type)
+        kept = kept.append_column(CANDIDATES.field, count)
+        yield from kept.select(schema.names).cast(schema).to_batches()
+
+
+def _sky_order(file: Path) -> float:
+    """Place of a pixel along the nested HEALPix curve: its first cell at the finest order."""
+    order, pixel = map(int, file.stem.split("-"))
+    return pixel << (2 * (29 - order))
+
+
+def _nonzero(counts: dict[str, int]) -> dict[str, int]:
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def _no_match(catalog: Path, policy: MatchPolicy) -> Exception:
+    return refuse(Code.MATCH_EMPTY, str(catalog),
+                  found=f"no object within {policy.radius_arcsec:g} arcsec of any galaxy",
+                  expected="redshifts and objects of one part of the sky",
+                  remedy="compare the footprints; check the units and the frame of ra and dec")

@@ -46,6 +46,8 @@ class Code(StrEnum):
     STORE_ACCESS = "store.access"  # the principal may not read this
     STORE_CORRUPT = "store.corrupt"  # an artifact that differs from its manifest
     STORE_MISSING = "store.missing"
+    STORE_CONFLICT = "store.conflict"  # one address, two different results
+    STORE_UNSUPPORTED = "store.unsupported"  # a location or layout of another kind or later date
     STORE_IO = "store.io"  # the file system refused: full disk, permission
     OUTPUT_EXISTS = "output.exists"
     SERVICE_UNREACHABLE = "service.unreachable"
@@ -121,6 +123,11 @@ class Problems:
     def extend(self, problems: Iterable[Problem]) -> None:
         """Note mistakes that another collector or error found."""
         self._problems.extend(problems)
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """Everything noted so far."""
+        return tuple(self._problems)
 
     def raise_if_any(self) -> None:
         """Raise one `TsmError` with everything noted so far; do nothing when that is nothing."""

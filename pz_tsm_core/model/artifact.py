@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from pz_tsm_core.errors import Code, refuse
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32,64}$")]
+StageName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
 class Value(BaseModel):
@@ -23,6 +36,18 @@ class Access(Value):
 
     kind: Literal["public", "rights", "private"] = "public"
     name: str = ""  # the right or the owner; empty for public
+
+    @model_validator(mode="after")
+    def _named_unless_public(self) -> Access:
+        if (self.kind == "public") != (self.name == ""):
+            raise ValueError("rights:NAME and private:OWNER need a name, public has none")
+        return self
+
+    def admits(self, principal: Principal) -> bool:
+        """Whether the principal may read what carries this access."""
+        if self.kind == "private":
+            return principal.name == self.name
+        return self.kind == "public" or self.name in principal.rights
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}" if self.name else self.kind
@@ -38,12 +63,36 @@ class Principal(Value):
     rights: frozenset[str] = frozenset()
 
 
+_STRICTNESS = ("public", "rights", "private")
+
+
+def strictest(accesses: Iterable[Access]) -> Access:
+    """Access of what is made from inputs of these accesses; public when there are none.
+
+    Raises
+    ------
+    TsmError
+        When two owners, or holders of two different rights, would have to be one.
+    """
+    known = set(accesses) or {PUBLIC}
+    rank = max(_STRICTNESS.index(access.kind) for access in known)
+    top = sorted(str(access) for access in known if access.kind == _STRICTNESS[rank])
+    if len(top) > 1:
+        raise refuse(
+            Code.STORE_ACCESS, "inputs", found="inputs for " + " and ".join(top),
+            expected="inputs that one person may see together",
+            remedy="run once for each of them, or ask for inputs with wider access",
+        )
+    return next(access for access in known if str(access) == top[0])
+
+
 class ArtifactRef(Value):
     """The small thing that travels between tasks in place of data."""
 
-    stage: str
+    stage: StageName
     address: Sha256  # what was asked for
     content: Digest  # what came out
+    access: Access = PUBLIC  # who may read it: what is made from it is no more open
 
 
 class StageRequest(Value):
@@ -52,13 +101,18 @@ class StageRequest(Value):
     No time, host, path or run id stands here: equal requests have equal results.
     """
 
-    stage: str
+    stage: StageName
     version: int
     inputs: dict[str, list[Digest]] = Field(default_factory=dict)  # content digests
     data: dict[str, Digest] = Field(default_factory=dict)  # survey YAML, dust map, release ...
     policy: dict[str, Any] = Field(default_factory=dict)  # the recipe fields that the stage reads
     libraries: dict[str, str] = Field(default_factory=dict)
     access: Access = PUBLIC
+
+    @field_validator("policy")
+    @classmethod
+    def _policy_is_plain(cls, policy: dict[str, Any]) -> dict[str, Any]:
+        return {key: plain_json(value) for key, value in policy.items()}
 
     @property
     def address(self) -> str:
@@ -114,6 +168,41 @@ class Manifest(Value):
     def ref(self) -> ArtifactRef:
         """The reference that other stages get."""
         return ArtifactRef(stage=self.request.stage, address=self.address, content=self.content)
+
+
+def plain_json(value: Any) -> Any:
+    """The value as JSON will give it back, so that writing and reading change no address.
+
+    Sets become sorted lists: their own order differs from process to process.
+
+    Raises
+    ------
+    ValueError
+        For what JSON cannot hold exactly: NaN, paths, objects, keys that are no text.
+    """
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, Mapping):
+        return {_text_key(key): plain_json(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((plain_json(item) for item in value), key=canonical_json)
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in value]
+    if value is None or isinstance(value, bool | int | str) or _is_finite(value):
+        return value
+    raise ValueError(f"{value!r} of type {type(value).__name__} has no exact JSON")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _text_key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise ValueError(f"key {key!r} is no text")  # noqa: TRY004 - pydantic collects ValueErrors
+    return str(key)
 
 
 def canonical_json(value: Any) -> bytes:

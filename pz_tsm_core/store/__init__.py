@@ -1,0 +1,7 @@
+"""The room that publishes: content-addressed artifacts, whole or not there at all."""
+
+from pz_tsm_core.store.digest import TableDigest, table_digest
+from pz_tsm_core.store.draft import Draft
+from pz_tsm_core.store.store import Store, open_store
+
+__all__ = ["Draft", "Store", "TableDigest", "open_store", "table_digest"]

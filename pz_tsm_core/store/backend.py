@@ -1,0 +1,65 @@
+"""What the store asks of the place that holds its bytes; nothing else differs between places.
+
+Keys are relative POSIX paths below the root of the store. An *object* is a folder of files that
+becomes visible as a whole: its data files first, its manifest last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Size of a file, and a token that differs once its bytes have been written anew."""
+
+    size: int
+    token: str
+
+
+class Backend(Protocol):
+    """Eight verbs. All of them raise `OSError` when the place refuses.
+
+    Three guarantees carry the store; a new backend says how it gives each of them:
+    atomic visibility (`publish`), one winner (`publish` returns False to all others), and
+    a listing that shows what was published before (`names`, `files`).
+    """
+
+    def names(self, key: str) -> list[str]:
+        """Names right below a key, sorted; empty when there is no such key."""
+
+    def files(self, key: str) -> dict[str, Stamp]:
+        """Every file below a key by its path relative to it; empty when there is none."""
+
+    def read(self, key: str) -> bytes:
+        """Bytes of a small file; `FileNotFoundError` when there is none."""
+
+    def open(self, key: str) -> pa.NativeFile:
+        """Open a file for random access; `FileNotFoundError` when there is none."""
+
+    def locate(self, key: str) -> Path:
+        """Path under which other libraries find the key."""
+
+    def staging(self) -> AbstractContextManager[Path]:
+        """Lend an empty folder on local disk, removed at the end; a crash leaves it to later ones.
+
+        Folders that dead processes left are removed on the way, those of living ones never.
+        """
+
+    def publish(self, staged: Path, key: str, manifest: bytes) -> bool:
+        """Make a staged folder the object `key`: all durable before visible, manifest last.
+
+        Returns False, and changes nothing, when the object exists already. After an error the
+        object is either absent or whole.
+        """
+
+    def set_aside(self, key: str, damaged: Callable[[], bool]) -> bool:
+        """Move an object out of sight if it is damaged, judged while nobody else can move it."""

@@ -1,0 +1,137 @@
+"""An artifact in the making: files below a staging folder, and the account that goes with them."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
+from pz_tsm_core.model.artifact import Rows, plain_json
+from pz_tsm_core.store.digest import TableDigest
+from pz_tsm_core.store.faults import point
+from pz_tsm_core.store.tables import write_parquet
+
+_TABLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+#: What may pass by waiting; a full disk or a missing right does not.
+_PASSING = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
+                      errno.ENETUNREACH, errno.ENOLCK})
+
+
+class Draft:
+    """What a stage fills while it is published; nobody else sees it before it is whole.
+
+    Parameters
+    ----------
+    directory : staging folder; whatever lies below it at the end becomes the artifact
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.tables: dict[str, TableDigest] = {}
+        self.account: Rows | None = None
+        self.counts: dict[str, Counter[str]] = {}
+        self.notes: dict[str, Any] = {}
+
+    def write_table(
+        self,
+        name: str,
+        data: pa.Table | Iterable[pa.RecordBatch],
+        schema: pa.Schema | None = None,
+    ) -> int:
+        """Write ``<name>.parquet``, take its digest on the way, and return its number of rows.
+
+        A stream is written as it comes and never held whole; it needs `schema` if it may be empty.
+        """
+        if isinstance(data, pa.Table):
+            schema = schema or data.schema
+            data = data.unify_dictionaries().to_batches()
+        batches, schema = _with_schema(data, schema)
+        digest = self._register(name, schema)
+        path = self.directory / f"{name}.parquet"
+        with io_errors(str(path)):
+            write_parquet(path, _digested(batches, digest), schema)
+        return digest.rows
+
+    def register_table(
+        self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema
+    ) -> None:
+        """Take the digest of rows that stand in files which another library wrote.
+
+        The files themselves get their sha256 in the manifest, but no say in the content digest:
+        such libraries write dates into them.
+        """
+        digest = self._register(name, schema)
+        for batch in batches:
+            digest.update(batch)
+
+    def rows(self, taken: int, given: int, dropped: Mapping[str, int] | None = None) -> None:
+        """State the row balance: rows in = rows out + rows dropped, by reason.
+
+        Raises
+        ------
+        ValueError
+            When it does not balance: the stage lost rows, or counts them wrong.
+        """
+        account = Rows(taken=taken, given=given, dropped=dict(dropped or {}))
+        if not account.balanced:
+            raise ValueError(f"{taken} rows in, but {given} out and {account.dropped} dropped")
+        self.account = account
+
+    def count(self, name: str, counts: Mapping[str, int]) -> None:
+        """Add to the counts kept under a name: hits of rules, reasons, sides of a split."""
+        self.counts.setdefault(name, Counter()).update(counts)
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep a fact (plain JSON) for people; it stands outside every digest."""
+        self.notes[key] = plain_json(value)
+
+    def _register(self, name: str, schema: pa.Schema) -> TableDigest:
+        if not _TABLE_NAME.fullmatch(name) or name in self.tables:
+            raise ValueError(f"table name {name!r} is taken, or not lower-case letters and digits")
+        self.tables[name] = TableDigest(schema)
+        return self.tables[name]
+
+
+@contextmanager
+def io_errors(where: str) -> Iterator[None]:
+    """Tell a refusal of the file system as one `store.io` error; the cause stays attached."""
+    try:
+        yield
+    except OSError as error:
+        problem = refuse(
+            Code.STORE_IO, where, found=str(error),
+            expected="a file system that takes and gives what the store asks",
+            remedy="make room or mend the permission, then run the same command again",
+        ).problems[0]
+        passing = error.errno in _PASSING
+        raise (TransientError(problem) if passing else TsmError(problem)) from error
+
+
+def _digested(
+    batches: Iterable[pa.RecordBatch], digest: TableDigest
+) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        digest.update(batch)
+        point("draft.batch")
+        yield batch
+
+
+def _with_schema(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema | None
+) -> tuple[Iterable[pa.RecordBatch], pa.Schema]:
+    if schema is not None:
+        return batches, schema
+    stream = iter(batches)
+    first = next(stream, None)
+    if first is None:
+        raise ValueError("a stream without batches needs a schema")
+    return chain([first], stream), first.schema

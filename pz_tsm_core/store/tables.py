@@ -1,0 +1,77 @@
+"""Parquet with a checksum on every page: written in even row groups, verified when read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pz_tsm_core.errors import Code, nearest, refuse
+
+ROW_GROUP_ROWS = 131_072
+
+
+def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    """Write batches as one file: zstd level 3, page checksums, row groups of 131,072 rows."""
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=3,
+                          write_page_checksum=True) as writer:
+        for group in regroup(batches, schema, ROW_GROUP_ROWS):
+            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+
+
+def regroup(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int
+) -> Iterator[pa.Table]:
+    """Cut a stream of batches into tables of `rows` rows; the last may be shorter, none is empty.
+
+    So the row groups of a file do not show how its rows happened to arrive.
+    """
+    waiting: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        waiting.append(batch)
+        held += batch.num_rows
+        if held < rows:
+            continue
+        table = pa.Table.from_batches(waiting, schema)
+        whole = held - held % rows
+        for start in range(0, whole, rows):
+            yield table.slice(start, rows)
+        waiting, held = table.slice(whole).to_batches(), held - whole
+    if held:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+def read_batches(
+    source: pa.NativeFile, where: str, columns: Sequence[str] | None, rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield a file's rows in batches of at most `rows`, every page verified.
+
+    Raises
+    ------
+    TsmError
+        ``table.missing-column`` when a column asked for is not there.
+    """
+    file = pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True)
+    names = _chosen(file.schema_arrow, where, columns)
+    yield from file.iter_batches(batch_size=rows, columns=names)
+
+
+def read_table(source: pa.NativeFile, where: str, columns: Sequence[str] | None) -> pa.Table:
+    """Read the whole file, or some columns in the order asked for, every page verified."""
+    file = pq.ParquetFile(source, page_checksum_verification=True)
+    names = _chosen(file.schema_arrow, where, columns)
+    return file.read(columns=names).select(names)
+
+
+def _chosen(schema: pa.Schema, where: str, columns: Sequence[str] | None) -> list[str]:
+    names = list(schema.names if columns is None else columns)
+    absent = [name for name in names if name not in schema.names]
+    if absent:
+        raise refuse(
+            Code.TABLE_MISSING_COLUMN, where, found="no column " + ", ".join(absent),
+            expected="columns of the table", remedy=nearest(absent[0], schema.names),
+        )
+    return names

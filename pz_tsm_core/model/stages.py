@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from importlib.metadata import version as library_version
 from typing import Any
 
-from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, StageRequest
+from pz_tsm_core.model.artifact import (
+    PUBLIC,
+    Access,
+    ArtifactRef,
+    StageRequest,
+    strictest,
+)
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,19 @@ class Stage:
     ) -> StageRequest:
         """Everything this stage's result depends on, from which its address follows.
 
-        The order of several inputs under one name does not matter.
+        The order of several inputs under one name does not matter. The result is for those who
+        may see all of its inputs.
         """
+        inputs = inputs or {}
+        accesses = [access, *(ref.access for refs in inputs.values() for ref in refs)]
         return StageRequest(
             stage=self.name,
             version=self.version,
-            inputs={name: sorted(ref.content for ref in refs)
-                    for name, refs in (inputs or {}).items()},
+            inputs={name: sorted(ref.content for ref in refs) for name, refs in inputs.items()},
             data=dict(data or {}),
             policy=dict(policy or {}),
             libraries={name: library_version(name) for name in self.libraries},
-            access=access,
+            access=strictest(accesses),
         )
 
 

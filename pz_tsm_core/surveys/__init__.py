@@ -1,0 +1,8 @@
+"""The registry of surveys: one YAML file each, found by listing a folder."""
+
+from pz_tsm_core.surveys.definition import SurveyRules, load_survey, parse_survey, survey_rules
+from pz_tsm_core.surveys.registry import get_survey, registry
+
+__all__ = [
+    "SurveyRules", "get_survey", "load_survey", "parse_survey", "registry", "survey_rules",
+]

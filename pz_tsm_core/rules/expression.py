@@ -1,0 +1,104 @@
+"""A parsed rule: what it reads, whether it fits a table, what it says of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pz_tsm_core.errors import Problem, Problems
+from pz_tsm_core.rules.check import Checker, Kind, column_kinds
+from pz_tsm_core.rules.evaluate import evaluate
+from pz_tsm_core.rules.parse import parse_tree
+from pz_tsm_core.rules.tree import Column, Node
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A condition or a number computed from native columns.
+
+    Parameters
+    ----------
+    text : as it was written
+    tree : as it was understood
+    kind : what it gives: true or false, or a number
+    where : what to call it in messages
+    """
+
+    text: str
+    tree: Node
+    kind: Kind
+    where: str = "rule"
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns that are read."""
+        return frozenset(node.name for node in self.tree.walk() if isinstance(node, Column))
+
+    def problems(self, schema: pa.Schema) -> tuple[Problem, ...]:
+        """What keeps the expression from being evaluated over a table of this schema."""
+        checker = Checker(self.text, self.where, column_kinds(schema))
+        checker.require(self.tree, self.kind)
+        return checker.problems.found
+
+    def mask(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """Whether the condition holds, for each row of a table that it fits; null is false."""
+        value = evaluate(self.tree, table)
+        if isinstance(value, pa.Scalar):
+            return np.full(len(table), value.as_py() is True)
+        if pa.types.is_null(value.type):
+            return np.zeros(len(table), dtype=bool)
+        filled = pc.fill_null(value, fill_value=False)
+        return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=bool)
+
+    def numbers(self, table: pa.Table) -> pa.Array:
+        """The computed float64 for each row of a table that it fits; null where not known."""
+        value = evaluate(self.tree, table)
+        if isinstance(value, pa.Scalar):
+            return pa.array([value.as_py()] * len(table), pa.float64())
+        value = pc.cast(value, pa.float64(), safe=False)
+        return value.combine_chunks() if isinstance(value, pa.ChunkedArray) else value
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str, where: str = "rule", *, kind: Kind = Kind.TRUTH) -> Expression:
+    """Read a rule.
+
+    Parameters
+    ----------
+    text : a condition, or with `kind=Kind.NUMBER` a formula
+    where : what to call it in messages
+
+    Raises
+    ------
+    TsmError
+        `rule.syntax` for what is no rule, `rule.type` for parts that can never be combined.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> rule = parse("ZWARN == 0 and SPECTYPE != 'STAR'")
+    >>> sorted(rule.columns)
+    ['SPECTYPE', 'ZWARN']
+    >>> table = pa.table({"ZWARN": [0, 0, 4], "SPECTYPE": ["QSO", None, "QSO"]})
+    >>> rule.mask(table)
+    array([ True, False, False])
+    """
+    tree = parse_tree(text, where)
+    checker = Checker(text, where, columns=None)
+    checker.require(tree, kind)
+    checker.problems.raise_if_any()
+    return Expression(text, tree, kind, where)
+
+
+def check_all(expressions: Iterable[Expression], schema: pa.Schema) -> None:
+    """Refuse, with every mistake, expressions that do not fit a table of this schema."""
+    problems = Problems()
+    for expression in expressions:
+        problems.extend(expression.problems(schema))
+    problems.raise_if_any()

@@ -1,0 +1,127 @@
+"""A survey definition: YAML into a checked `Survey`, and its rules ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pz_tsm_core.errors import Code, Problems, TsmError, refuse
+from pz_tsm_core.model.document import Loc, build, parse_document
+from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
+from pz_tsm_core.model.survey import RuleList, Survey
+from pz_tsm_core.rules import Expression, parse
+from pz_tsm_core.rules.check import Kind
+
+_LISTS = ("quality", "object_class", "instrument_type")
+_NUMBERS = ("z", "z_err")
+
+
+@dataclass(frozen=True)
+class SurveyRules:
+    """The rules of a survey, parsed.
+
+    Parameters
+    ----------
+    quality, object_class, instrument_type : conditions with what follows, in order
+    formulas : standard column -> the formula that gives it
+    columns : all native columns that the survey reads, sorted
+    """
+
+    quality: tuple[tuple[Expression, Quality], ...]
+    object_class: tuple[tuple[Expression, ObjectClass], ...]
+    instrument_type: tuple[tuple[Expression, InstrumentType], ...]
+    formulas: dict[str, Expression]
+    columns: tuple[str, ...]
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Everything that is evaluated over native columns."""
+        lists = (*self.quality, *self.object_class, *self.instrument_type)
+        return (*(condition for condition, _ in lists), *self.formulas.values())
+
+
+def load_survey(path: Path) -> Survey:
+    """Read a survey definition from a YAML file.
+
+    Raises
+    ------
+    TsmError
+        with every mistake of the file, each with its line.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise refuse(Code.FILE_MISSING, str(path), found="no such file",
+                     expected="a survey definition", remedy="correct the path") from None
+    except UnicodeDecodeError:
+        raise refuse(Code.SURVEY_INVALID, str(path), found="bytes that are not UTF-8",
+                     expected="a text file", remedy="store the definition as UTF-8") from None
+    return parse_survey(text, path.name)
+
+
+def parse_survey(text: str, name: str) -> Survey:
+    """Make a survey of the YAML text of its definition; `name` is used in messages."""
+    document = parse_document(text, name, syntax=Code.SURVEY_INVALID)
+    problems = Problems()
+    try:
+        survey = build(Survey, document, prefix="survey", kind="survey definition")
+    except TsmError as error:
+        problems.extend(error.problems)
+    for loc, rule, kind in _texts(document.content):
+        try:
+            parse(rule, document.where(loc), kind=kind)
+        except TsmError as error:
+            problems.extend(error.problems)
+    problems.raise_if_any()
+    return survey
+
+
+def _texts(content: dict[str, Any]) -> Iterator[tuple[Loc, str, Kind]]:
+    """Every rule and formula of a definition that may be wrong in all other respects."""
+    for name in _LISTS:
+        rules = _get(_get(content, name), "rules")
+        for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+            if isinstance(text := _get(rule, "when"), str) and text:
+                yield (name, "rules", index, "when"), text, Kind.TRUTH
+    for name in _NUMBERS:
+        formula = _get(_get(_get(content, "columns"), name), "formula")
+        if isinstance(formula, str) and formula:
+            yield ("columns", name, "formula"), formula, Kind.NUMBER
+
+
+def _get(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+@lru_cache(maxsize=256)
+def survey_rules(survey: Survey) -> SurveyRules:
+    """Parse the rules of a survey and list the native columns that they and it read."""
+    where = f"survey {survey.key}"
+    numbers = {"z": survey.columns.z, "z_err": survey.columns.z_err}
+    formulas = {
+        name: parse(column.formula, f"{where}, columns.{name}", kind=Kind.NUMBER)
+        for name, column in numbers.items() if column and column.formula
+    }
+    quality = _parsed(survey.quality, f"{where}, quality")
+    object_class = _parsed(survey.object_class, f"{where}, object_class")
+    instrument_type = _parsed(survey.instrument_type, f"{where}, instrument_type")
+    rules = SurveyRules(quality, object_class, instrument_type, formulas, ())
+    read = set().union(*(expression.columns for expression in rules.expressions))
+    columns = tuple(sorted(read | set(_mapped(survey))))
+    return SurveyRules(quality, object_class, instrument_type, formulas, columns)
+
+
+def _parsed(rules: RuleList[Any], where: str) -> tuple[tuple[Expression, Any], ...]:
+    return tuple((parse(rule.when, where), rule.then) for rule in rules.rules)
+
+
+def _mapped(survey: Survey) -> Iterator[str]:
+    """Native columns that the column mapping names."""
+    columns = survey.columns
+    yield from columns.id.from_ if columns.id else ()
+    for column in (columns.ra, columns.dec, columns.z, columns.z_err, columns.native_flag):
+        if column is not None and column.from_ is not None:
+            yield column.from_

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
 
 from pz_tsm_core.errors import TransientError
@@ -42,7 +42,13 @@ class StoreAt(Value):
 
     def open(self) -> Store:
         """Open the store, or be refused."""
-        return open_store(self.location, self.principal)
+        return _opened(self)
+
+
+@lru_cache(maxsize=64)
+def _opened(at: StoreAt) -> Store:
+    # One store a process: it remembers which files it has verified.
+    return open_store(at.location, at.principal)
 
 
 class Moment(StrEnum):

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
 from pz_tsm_core.model.artifact import Rows, plain_json
 from pz_tsm_core.store.digest import TableDigest
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.tables import write_parquet
 
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-
-#: What may pass by waiting; a full disk or a missing right does not.
-_PASSING = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
-                      errno.ENETUNREACH, errno.ENOLCK})
 
 
 class Draft:
@@ -56,9 +49,7 @@ class Draft:
             data = data.unify_dictionaries().to_batches()
         batches, schema = _with_schema(data, schema)
         digest = self._register(name, schema)
-        path = self.directory / f"{name}.parquet"
-        with io_errors(str(path)):
-            write_parquet(path, _digested(batches, digest), schema)
+        write_parquet(self.directory / f"{name}.parquet", _digested(batches, digest), schema)
         return digest.rows
 
     def register_table(
@@ -99,21 +90,6 @@ class Draft:
             raise ValueError(f"table name {name!r} is taken, or not lower-case letters and digits")
         self.tables[name] = TableDigest(schema)
         return self.tables[name]
-
-
-@contextmanager
-def io_errors(where: str) -> Iterator[None]:
-    """Tell a refusal of the file system as one `store.io` error; the cause stays attached."""
-    try:
-        yield
-    except OSError as error:
-        problem = refuse(
-            Code.STORE_IO, where, found=str(error),
-            expected="a file system that takes and gives what the store asks",
-            remedy="make room or mend the permission, then run the same command again",
-        ).problems[0]
-        passing = error.errno in _PASSING
-        raise (TransientError(problem) if passing else TsmError(problem)) from error
 
 
 def _digested(

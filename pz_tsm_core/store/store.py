@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import re
@@ -23,15 +22,15 @@ from pz_tsm_core.model.artifact import (
 )
 from pz_tsm_core.store import manifests, tables
 from pz_tsm_core.store.backend import MANIFEST, Backend, Stamp
-from pz_tsm_core.store.draft import Draft, io_errors
+from pz_tsm_core.store.draft import Draft
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.manifests import DamageError
 from pz_tsm_core.store.posix import PosixBackend
+from pz_tsm_core.store.refusals import DISK_FULL, io_errors
 
 LOCAL = Principal()
 
 _LOG = logging.getLogger(__name__)
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
 _READ_BYTES = 1 << 20
 
@@ -308,7 +307,7 @@ def _fill(draft: Draft, fill: Callable[[Draft], None]) -> None:
     try:
         fill(draft)
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             with io_errors(str(draft.directory)):
                 raise
         raise

@@ -9,16 +9,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, nearest, refuse
+from pz_tsm_core.store.refusals import io_errors
 
 ROW_GROUP_ROWS = 131_072
 
 
 def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
     """Write batches as one file: zstd level 3, page checksums, row groups of 131,072 rows."""
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=3,
-                          write_page_checksum=True) as writer:
+    where = str(path)  # only the writer's own errors are the store's: `batches` may raise others
+    with io_errors(where):
+        writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=3,
+                                  write_page_checksum=True)
+    try:
         for group in regroup(batches, schema, ROW_GROUP_ROWS):
-            writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+            with io_errors(where):
+                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+    finally:
+        with io_errors(where):
+            writer.close()
 
 
 def regroup(

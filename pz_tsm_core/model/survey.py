@@ -71,7 +71,12 @@ class AngleColumn(Value):
 
 
 class SurveyColumns(Value):
-    """Which native column, or what made of several, is which standard column."""
+    """Which native column, or what made of several, is which standard column.
+
+    Parameters
+    ----------
+    others : native columns that only rules and formulas read
+    """
 
     id: IdColumns | None = None
     ra: AngleColumn
@@ -79,6 +84,7 @@ class SurveyColumns(Value):
     z: NumberColumn
     z_err: NumberColumn | None = None
     native_flag: TextColumn | None = None
+    others: tuple[Text, ...] = ()
 
 
 class Rule(Value, Generic[ChoiceT]):
@@ -129,6 +135,14 @@ class Survey(Value):
     quality: RuleList[Quality]
     object_class: RuleList[ObjectClass]
     instrument_type: RuleList[InstrumentType]
+
+    @property
+    def native_columns(self) -> frozenset[str]:
+        """Every native column that the definition names; together they are a native row."""
+        columns = self.columns
+        single = (columns.ra, columns.dec, columns.z, columns.z_err, columns.native_flag)
+        named = {column.from_ for column in single if column is not None and column.from_}
+        return frozenset(named).union(columns.id.from_ if columns.id else (), columns.others)
 
     @property
     def digest(self) -> str:

@@ -66,18 +66,26 @@ class Expression:
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str, where: str = "rule", *, kind: Kind = Kind.TRUTH) -> Expression:
+def parse(
+    text: str,
+    where: str = "rule",
+    *,
+    kind: Kind = Kind.TRUTH,
+    columns: frozenset[str] | None = None,
+) -> Expression:
     """Read a rule.
 
     Parameters
     ----------
     text : a condition, or with `kind=Kind.NUMBER` a formula
     where : what to call it in messages
+    columns : the columns that it may read; None when that is not known yet
 
     Raises
     ------
     TsmError
-        `rule.syntax` for what is no rule, `rule.type` for parts that can never be combined.
+        `rule.syntax` for what is no rule, `rule.type` for parts that can never be combined,
+        `rule.unknown-column` for a column that is not among `columns`.
 
     Examples
     --------
@@ -90,7 +98,8 @@ def parse(text: str, where: str = "rule", *, kind: Kind = Kind.TRUTH) -> Express
     array([ True, False, False])
     """
     tree = parse_tree(text, where)
-    checker = Checker(text, where, columns=None)
+    kinds = None if columns is None else dict.fromkeys(columns, Kind.UNKNOWN)
+    checker = Checker(text, where, kinds)
     checker.require(tree, kind)
     checker.problems.raise_if_any()
     return Expression(text, tree, kind, where)

@@ -27,14 +27,12 @@ class SurveyRules:
     ----------
     quality, object_class, instrument_type : conditions with what follows, in order
     formulas : standard column -> the formula that gives it
-    columns : all native columns that the survey reads, sorted
     """
 
     quality: tuple[tuple[Expression, Quality], ...]
     object_class: tuple[tuple[Expression, ObjectClass], ...]
     instrument_type: tuple[tuple[Expression, InstrumentType], ...]
     formulas: dict[str, Expression]
-    columns: tuple[str, ...]
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
@@ -65,14 +63,15 @@ def load_survey(path: Path) -> Survey:
 def parse_survey(text: str, name: str) -> Survey:
     """Make a survey of the YAML text of its definition; `name` is used in messages."""
     document = parse_document(text, name, syntax=Code.SURVEY_INVALID)
-    problems = Problems()
+    problems, columns = Problems(), None
     try:
         survey = build(Survey, document, prefix="survey", kind="survey definition")
+        columns = survey.native_columns
     except TsmError as error:
         problems.extend(error.problems)
     for loc, rule, kind in _texts(document.content):
         try:
-            parse(rule, document.where(loc), kind=kind)
+            parse(rule, document.where(loc), kind=kind, columns=columns)
         except TsmError as error:
             problems.extend(error.problems)
     problems.raise_if_any()
@@ -98,30 +97,20 @@ def _get(value: Any, key: str) -> Any:
 
 @lru_cache(maxsize=256)
 def survey_rules(survey: Survey) -> SurveyRules:
-    """Parse the rules of a survey and list the native columns that they and it read."""
-    where = f"survey {survey.key}"
+    """The rules of a survey, parsed."""
+    where, columns = f"survey {survey.key}", survey.native_columns
     numbers = {"z": survey.columns.z, "z_err": survey.columns.z_err}
-    formulas = {
-        name: parse(column.formula, f"{where}, columns.{name}", kind=Kind.NUMBER)
-        for name, column in numbers.items() if column and column.formula
-    }
-    quality = _parsed(survey.quality, f"{where}, quality")
-    object_class = _parsed(survey.object_class, f"{where}, object_class")
-    instrument_type = _parsed(survey.instrument_type, f"{where}, instrument_type")
-    rules = SurveyRules(quality, object_class, instrument_type, formulas, ())
-    read = set().union(*(expression.columns for expression in rules.expressions))
-    columns = tuple(sorted(read | set(_mapped(survey))))
-    return SurveyRules(quality, object_class, instrument_type, formulas, columns)
 
+    def parsed(name: str) -> tuple[tuple[Expression, Any], ...]:
+        rules: RuleList[Any] = getattr(survey, name)
+        return tuple((parse(rule.when, f"{where}, {name}", columns=columns), rule.then)
+                     for rule in rules.rules)
 
-def _parsed(rules: RuleList[Any], where: str) -> tuple[tuple[Expression, Any], ...]:
-    return tuple((parse(rule.when, where), rule.then) for rule in rules.rules)
-
-
-def _mapped(survey: Survey) -> Iterator[str]:
-    """Native columns that the column mapping names."""
-    columns = survey.columns
-    yield from columns.id.from_ if columns.id else ()
-    for column in (columns.ra, columns.dec, columns.z, columns.z_err, columns.native_flag):
-        if column is not None and column.from_ is not None:
-            yield column.from_
+    return SurveyRules(
+        parsed("quality"), parsed("object_class"), parsed("instrument_type"),
+        formulas={
+            name: parse(column.formula, f"{where}, columns.{name}", kind=Kind.NUMBER,
+                        columns=columns)
+            for name, column in numbers.items() if column and column.formula
+        },
+    )

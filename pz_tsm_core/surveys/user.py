@@ -1,0 +1,48 @@
+"""A user's own table as a survey: the same way through, with rules made from the recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pz_tsm_core.model.quality import Quality
+from pz_tsm_core.model.recipe import UserTable
+from pz_tsm_core.model.survey import USER_ORDINAL, Survey
+
+_SOURCE = "the user's recipe"
+
+
+def survey_of(table: UserTable) -> Survey:
+    """The definition that a recipe's `redshifts.tables` entry amounts to."""
+    columns: dict[str, dict[str, Any]] = {
+        "ra": {"from": table.columns["ra"], "unit": "deg"},
+        "dec": {"from": table.columns["dec"], "unit": "deg"},
+        "z": {"from": table.columns["z"]},
+    }
+    if "id" in table.columns:
+        columns["id"] = {"from": table.columns["id"]}
+    if "z_err" in table.columns:
+        columns["z_err"] = {"from": table.columns["z_err"]}
+    return Survey.model_validate({
+        "schema": 1,
+        "key": table.name,
+        "ordinal": USER_ORDINAL,
+        "name": table.name,
+        "facility": "user",
+        "release": "user",
+        "year": 2000,
+        "citation": ["user"],
+        "columns": columns,
+        "quality": _quality(table),
+        "object_class": {"otherwise": table.object_class, "source": _SOURCE},
+        "instrument_type": {"otherwise": table.instrument_type, "source": _SOURCE},
+    })
+
+
+def _quality(table: UserTable) -> dict[str, Any]:
+    """Quality of every row: the column that the user names, else one value for all."""
+    if "quality" not in table.columns:
+        return {"otherwise": table.quality, "source": _SOURCE}
+    column = table.columns["quality"].replace("`", "")
+    rules = [{"when": f"`{column}` == {level}", "then": level, "source": _SOURCE}
+             for level in reversed(Quality)]
+    return {"rules": rules, "otherwise": Quality.NONE, "source": _SOURCE}

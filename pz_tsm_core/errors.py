@@ -33,6 +33,7 @@ class Code(StrEnum):
     TABLE_MISSING_COLUMN = "table.missing-column"
     TABLE_DUPLICATE_COLUMN = "table.duplicate-column"
     TABLE_COLUMN_TYPE = "table.column-type"
+    TABLE_KIND = "table.kind"  # neither pandas, astropy nor Arrow
     POSITION_MISSING = "position.missing"  # NaN or null where a position must be
     POSITION_RANGE = "position.out-of-range"
     VALUE_RANGE = "value.out-of-range"

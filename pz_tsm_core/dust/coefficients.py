@@ -12,13 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pz_tsm_core.errors import Code, nearest, refuse
 from pz_tsm_core.model.artifact import Value, canonical_json
 from pz_tsm_core.model.document import build, parse_document
-from pz_tsm_core.model.policy import Band
 
 
 class Coefficients(Value):
     """One set of R_b = A_b / E(B-V)."""
 
-    values: dict[Band, float]
+    values: dict[str, float]
     source: str
 
     @property

@@ -30,13 +30,7 @@ class SfdMap:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        self.files = tuple(Path(directory) / "sfd" / f"SFD_dust_4096_{pole}.fits" for pole in POLES)
-        missing = [str(file) for file in self.files if not file.is_file()]
-        if missing:
-            raise refuse(Code.DUST_MAP, str(directory), found=f"no {', '.join(missing)}",
-                         expected="the two files of the SFD dust map",
-                         remedy="set photometry.dereddening.directory, or map: none")
-        self._query = _open_query(self.files[0].parent)
+        self._query = _open_query(sfd_files(directory)[0].parent)
 
     def ebv(
         self, ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]
@@ -51,11 +45,21 @@ class SfdMap:
     def digest(directory: str | Path) -> str:
         """sha256 over both files, as 64 hexadecimal digits, without opening the map."""
         total = hashlib.sha256()
-        for pole in POLES:
-            file = Path(directory) / "sfd" / f"SFD_dust_4096_{pole}.fits"
+        for file in sfd_files(directory):
             with file.open("rb") as stream:
                 total.update(hashlib.file_digest(stream, "sha256").digest())
         return total.hexdigest()
+
+
+def sfd_files(directory: str | Path) -> list[Path]:
+    """The two files of the map, or a refusal that names what is missing."""
+    files = [Path(directory) / "sfd" / f"SFD_dust_4096_{pole}.fits" for pole in POLES]
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise refuse(Code.DUST_MAP, str(directory), found=f"no {', '.join(missing)}",
+                     expected="the two files of the SFD dust map",
+                     remedy="set photometry.dereddening.directory, or map: none")
+    return files
 
 
 def _open_query(directory: Path) -> Any:

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 GROUP = "photometry"
 
@@ -31,59 +32,52 @@ _NAMES = {
 _CHUNK = 16_384
 
 
-def rail_names(object_id: str, bands: Sequence[str]) -> dict[str, str]:
-    """Names of the datasets by the name of the column that fills them."""
+def rail_names(columns: Sequence[str], object_id: str = "objectId") -> dict[str, str]:
+    """Name of the dataset for each column that RAIL's stages know; the others stay behind."""
+    bands = [column.removeprefix("mag_err_") for column in columns if column.startswith("mag_err_")]
     names = {object_id: "object_id", **_NAMES}
     for band in bands:
         names[f"mag_{band}"] = f"mag_{band}_lsst"
         names[f"mag_err_{band}"] = f"mag_err_{band}_lsst"
-    return names
+    return {column: name for column, name in names.items() if column in columns}
 
 
 def write_rail(
-    directory: Path,
+    files: Mapping[str, Path],
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
     *,
-    stem: str,
-    parts: Sequence[str],
     names: Mapping[str, str],
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, int]:
-    """Write `{stem}_{part}.hdf5` for every part of column `split`; return their row counts.
+    """Write one file for each part of column `split`; return how many rows each part got.
 
     Non-detections (null magnitudes) are written as 99.0, other nulls as NaN. Memory holds one
     batch. The files hold no time or path: equal rows in equal order give equal bytes.
 
     Parameters
     ----------
+    files : path by part; the part `""` takes all rows
     names : dataset name by column name, as `rail_names` gives them
     provenance : JSON values for the file attribute `pz_tsm_manifest`
     """
     with ExitStack() as stack:
-        files = {part: stack.enter_context(_open(directory / f"{stem}_{part}.hdf5", provenance))
-                 for part in parts}
-        for file in files.values():
+        opened = {part: stack.enter_context(h5py.File(path, "w")) for part, path in files.items()}
+        for file in opened.values():
+            file.attrs["pz_tsm_manifest"] = json.dumps(provenance or {}, sort_keys=True)
+            group = file.create_group(GROUP)
             for column, name in names.items():
-                _create(file, name, schema.field(column))
+                _create(group, name, schema.field(column))
         for batch in batches:
-            split = batch["split"].to_numpy(zero_copy_only=False)
-            for part, file in files.items():
-                chosen = split == part
+            for part, file in opened.items():
+                rows = batch if part == "" else batch.filter(pc.equal(batch["split"], part))
                 for column, name in names.items():
-                    _append(file[GROUP][name], _values(batch[column], name)[chosen])
-        return {part: len(file[GROUP]["redshift"]) for part, file in files.items()}
+                    _append(file[GROUP][name], _values(rows[column], name))
+        return {part: len(next(iter(file[GROUP].values()))) for part, file in opened.items()}
 
 
-def _open(path: Path, provenance: Mapping[str, Any]) -> h5py.File:
-    file = h5py.File(path, "w")
-    file.attrs["pz_tsm_manifest"] = json.dumps(provenance, sort_keys=True)
-    file.create_group(GROUP)
-    return file
-
-
-def _create(file: h5py.File, name: str, field: pa.Field) -> None:
-    dataset = file[GROUP].create_dataset(
+def _create(group: h5py.Group, name: str, field: pa.Field) -> None:
+    dataset = group.create_dataset(
         name, shape=(0,), maxshape=(None,), chunks=(_CHUNK,), dtype=field.type.to_pandas_dtype(),
         compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
     )

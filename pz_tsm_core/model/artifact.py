@@ -167,7 +167,8 @@ class Manifest(Value):
     @property
     def ref(self) -> ArtifactRef:
         """The reference that other stages get."""
-        return ArtifactRef(stage=self.request.stage, address=self.address, content=self.content)
+        return ArtifactRef(stage=self.request.stage, address=self.address, content=self.content,
+                           access=self.access)
 
 
 def plain_json(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_serializer, field_validator
 
 from pz_tsm_core.model.artifact import Value
 from pz_tsm_core.model.quality import STELLAR, ObjectClass, Quality
@@ -28,6 +28,10 @@ class CombinePolicy(Value):
     radius_arcsec: float = Field(default=0.75, gt=0, le=60)
     min_quality: Quality = Quality.SECURE
     exclude_classes: frozenset[ObjectClass] = STELLAR
+
+    @field_serializer("exclude_classes")
+    def _in_order(self, classes: frozenset[ObjectClass]) -> list[str]:
+        return sorted(classes)  # a set has no order; the address of a stage needs one
 
 
 class PartitionPolicy(Value):

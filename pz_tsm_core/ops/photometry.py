@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pz_tsm_core.dust import Dust
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.model.policy import NJY_ZERO_POINT
+from pz_tsm_core.model.policy import NJY_ZERO_POINT, PhotometryPolicy
+from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import Column
 
 Floats = npt.NDArray[np.float64]
@@ -99,6 +101,21 @@ def add_magnitudes(
         for column, value in zip(magnitude_columns(band.band), values, strict=True):
             table = table.append_column(column.field, pa.array(value, from_pandas=True))
     return table
+
+
+def correct_batches(
+    batches: Iterable[pa.RecordBatch], release: Release, policy: PhotometryPolicy, dust: Dust
+) -> Iterator[pa.RecordBatch]:
+    """Append magnitudes to a stream of matched rows, with E(B-V) at each object's position."""
+    bands = [BandFlux(band, *release.flux(policy.flux).of(band)[:2]) for band in policy.bands]
+    for batch in batches:
+        table = pa.Table.from_batches([batch])
+        ebv = dust.ebv(_floats(table, release.ra), _floats(table, release.dec))
+        corrected = add_magnitudes(
+            table, bands, ebv=ebv.astype(np.float64), coefficients=dust.coefficients,
+            zero_point=policy.zero_point,
+        )
+        yield from corrected.to_batches()
 
 
 def _floats(table: pa.Table, name: str) -> Floats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,16 @@ def split_names(
     return pa.DictionaryArray.from_arrays(pa.array(part, pa.int32()), list(fractions)).cast(
         pa.string()
     )
+
+
+def split_batches(
+    batches: Iterable[pa.RecordBatch], policy: SplitPolicy, counts: Counter[str]
+) -> Iterator[pa.RecordBatch]:
+    """Append column `split` to a stream of rows, counting the rows of each part."""
+    for batch in batches:
+        table = assign_split(pa.Table.from_batches([batch]), policy)
+        counts.update(table["split"].to_pylist())
+        yield from table.to_batches()
 
 
 def assign_split(table: pa.Table, policy: SplitPolicy) -> pa.Table:

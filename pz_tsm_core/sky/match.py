@@ -123,7 +123,8 @@ def _candidates(
         _stash, str(scratch), release.id, _position(release),
         include_pixel=True, meta=_pair_frame(release),
     )
-    return stashed.compute(progress_bar=False)
+    pairs: pd.DataFrame = stashed.compute(progress_bar=False)
+    return pairs
 
 
 def _position(release: Release) -> tuple[str, str]:

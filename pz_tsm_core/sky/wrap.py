@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from types import ModuleType
-
-#: Modules of hats that compile three small functions by numba at first call, in every process.
-_JIT_MODULES = ("hats.pixel_tree.pixel_alignment", "hats.pixel_tree.moc_filter")
+from typing import Any
 
 
-def import_lsdb() -> ModuleType:
+def import_lsdb() -> Any:
     """Import lsdb without the 7-10 s that numba takes to compile a few loops of hats.
 
     The loops run over pixels, not rows: as plain Python they take milliseconds. Only what is
@@ -26,5 +22,4 @@ def import_lsdb() -> ModuleType:
             import lsdb
     finally:
         numba.config.DISABLE_JIT = wanted
-    logging.getLogger("distributed.shuffle").setLevel(logging.ERROR)
     return lsdb

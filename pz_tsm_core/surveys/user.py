@@ -11,7 +11,7 @@ from pz_tsm_core.model.survey import USER_ORDINAL, Survey
 _SOURCE = "the user's recipe"
 
 
-def survey_of(table: UserTable) -> Survey:
+def survey_of_table(table: UserTable) -> Survey:
     """The definition that a recipe's `redshifts.tables` entry amounts to."""
     columns: dict[str, dict[str, Any]] = {
         "ra": {"from": table.columns["ra"], "unit": "deg"},

@@ -1,0 +1,165 @@
+"""The pipeline from a notebook: the same stages on tables in memory, without Prefect.
+
+Every function takes a pandas, astropy or Arrow table and gives back one of the same kind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pz_tsm_core.dust import open_dust
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.frames import like, to_arrow
+from pz_tsm_core.model.policy import (
+    ClusterPolicy,
+    CombinePolicy,
+    Dereddening,
+    MatchPolicy,
+    PhotometryPolicy,
+    SplitPolicy,
+)
+from pz_tsm_core.model.quality import Quality
+from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.ops import photometry, resolve
+from pz_tsm_core.ops import split as splitting
+from pz_tsm_core.ops import standardize as standardizing
+from pz_tsm_core.releases import get_release
+from pz_tsm_core.surveys import get_survey
+
+
+def read(path: str | Path, columns: list[str] | None = None) -> Any:
+    """Read a Parquet, CSV or FITS table into a pandas.DataFrame; ids stay 64-bit integers."""
+    import pandas as pd
+
+    from pz_tsm_core.readers import read_table
+
+    return read_table(path, columns=columns).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def standardize(table: Any, survey: str | Survey) -> Any:
+    """Bring a survey's native table to the standard columns and the quality scale 0-4.
+
+    Parameters
+    ----------
+    survey : key in the registry, such as "desi_dr1", or a definition
+    """
+    definition = get_survey(survey) if isinstance(survey, str) else survey
+    return like(standardizing.standardize(to_arrow(table), definition).table, table)
+
+
+def combine(*tables: Any, radius_arcsec: float = 0.75, min_quality: int = 3) -> Any:
+    """One row a galaxy from standard tables of any number of surveys.
+
+    Returns
+    -------
+    The best measurement of every galaxy, with `galaxy_id`; for every measurement's reason and
+    all pairs use `pz_tsm_core.ops.resolve.combine`.
+    """
+    policy = CombinePolicy(radius_arcsec=radius_arcsec, min_quality=Quality(min_quality))
+    rows = pa.concat_tables([to_arrow(table) for table in tables], promote_options="permissive")
+    return like(resolve.combine(rows, policy).galaxies, tables[0])
+
+
+def match(
+    galaxies: Any,
+    catalog: str | Path,
+    *,
+    release: str = "dp1",
+    flux: str = "cModel",
+    radius_arcsec: float = 1.0,
+    threads: int = 2,
+) -> Any:
+    """Give every galaxy its nearest LSST object within the radius, and the object's fluxes.
+
+    Parameters
+    ----------
+    galaxies : as `combine` leaves them
+    catalog : a HATS collection with margin
+    """
+    from pz_tsm_core.sky.match import crossmatch
+    from pz_tsm_core.sky.write import write_table_as_collection
+
+    profile = get_release(release)
+    with tempfile.TemporaryDirectory(prefix="pz-tsm-") as folder:
+        scratch = Path(folder) / "scratch"
+        scratch.mkdir()
+        collection = Path(folder) / "galaxies"
+        write_table_as_collection(to_arrow(galaxies), collection, "galaxies")
+        matched = crossmatch(
+            collection,
+            Path(catalog),
+            release=profile,
+            columns=profile.columns_for(flux),
+            policy=MatchPolicy(radius_arcsec=radius_arcsec),
+            cluster=ClusterPolicy(workers=threads),
+            scratch=scratch,
+        )
+        table = pa.Table.from_batches(matched.batches, matched.schema)
+    return like(table, galaxies)
+
+
+def magnitudes(
+    matches: Any,
+    *,
+    release: str = "dp1",
+    flux: str = "cModel",
+    dust_maps: str | Path | None = None,
+    coefficients: str = "desc_dc2",
+) -> Any:
+    """Append AB magnitudes (zero point 31.4 for nJy), dereddened if there are dust maps.
+
+    Parameters
+    ----------
+    dust_maps : folder that holds `sfd/SFD_dust_4096_{ngp,sgp}.fits`; None for no dereddening
+    """
+    dereddening = Dereddening.model_validate({
+        "map": "sfd" if dust_maps else "none",
+        "coefficients": coefficients,
+        "directory": str(dust_maps or ""),
+    })
+    policy = PhotometryPolicy(flux=flux, dereddening=dereddening)
+    table = to_arrow(matches)
+    batches = photometry.correct_batches(
+        table.to_batches(), get_release(release), policy, open_dust(dereddening)
+    )
+    return like(pa.Table.from_batches(batches), matches)
+
+
+def split(table: Any, seed: int = 2026, **fractions: float) -> Any:
+    """Append column `split`: `split(table, train=0.8, test=0.2)`.
+
+    The part of a galaxy follows from its id and the seed alone.
+    """
+    policy = SplitPolicy(fractions=fractions, seed=seed) if fractions else SplitPolicy(seed=seed)
+    return like(splitting.assign_split(to_arrow(table), policy), table)
+
+
+def write(table: Any, path: str | Path) -> None:
+    """Write a table to `path`: `.parquet`, or `.hdf5` in the layout that RAIL reads.
+
+    Raises
+    ------
+    TsmError
+        `file.format` for any other suffix, `output.exists` when something is there already.
+    """
+    from pz_tsm_core.export.rail import rail_names, write_rail
+
+    target = Path(path)
+    if target.exists():
+        raise refuse(Code.OUTPUT_EXISTS, str(path), found="a file of that name",
+                     expected="a new name", remedy="remove the file or choose another name")
+    rows = to_arrow(table)
+    if target.suffix == ".parquet":
+        pq.write_table(rows, target, compression="zstd", compression_level=3,
+                       write_page_checksum=True)
+    elif target.suffix == ".hdf5":
+        names = rail_names(rows.column_names)
+        write_rail({"": target}, rows.to_batches(), rows.schema, names=names)
+    else:
+        raise refuse(Code.FILE_FORMAT, str(path), found=f"the suffix `{target.suffix}`",
+                     expected="`.parquet` or `.hdf5`", remedy="name the file accordingly")

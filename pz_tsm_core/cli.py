@@ -1,0 +1,81 @@
+"""The `tsm` command; commands of the application come from the entry points `pz_tsm.commands`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pz_tsm_core.errors import Code, TsmError, refuse
+
+app = typer.Typer(
+    name="tsm",
+    help="Make training sets for photometric redshifts, and say why every row is there.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command(
+    epilog="Example: `tsm mock sky --objects 100000` makes a sky, then `tsm run sky/recipe.yaml`."
+)
+def mock(
+    directory: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.")],
+    objects: Annotated[int, typer.Option(min=1000, help="Objects of the LSST catalogue.")] = 60_000,
+    redshifts: Annotated[int, typer.Option(min=100, help="Measured redshifts.")] = 6_000,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal skies.")] = 20_261_120,
+) -> None:
+    """Make a mock sky: survey files, an Object catalogue, dust maps, the truth, and a recipe."""
+    from pz_tsm_core.mock import MockSky, make_mock
+
+    spec = MockSky(n_objects=objects, n_redshifts=redshifts, seed=seed)
+    paths = make_mock(directory, spec)
+    typer.echo(f"{objects} objects and {redshifts} redshifts in {directory}")
+    typer.echo(f"next: tsm run {paths.recipe}")
+
+
+@app.command()
+def surveys() -> None:
+    """List the surveys that recipes can name."""
+    from pz_tsm_core.surveys import registry
+
+    for survey in registry().values():
+        typer.echo(f"{survey.key:<16}{survey.name} ({survey.facility}, {survey.year})")
+
+
+def main() -> None:
+    """Run the command line; mistakes go to standard error, and the exit status is not 0."""
+    for entry in sorted(entry_points(group="pz_tsm.commands"), key=lambda entry: entry.name):
+        app.command(name=entry.name)(_command(entry))
+    try:
+        app()
+    except TsmError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+def _command(entry: EntryPoint) -> Callable[..., Any]:
+    """The command of an entry point, or one that says what is missing to run it."""
+    try:
+        return entry.load()  # type: ignore[no-any-return]
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("flows", "tasks", "prefect"):
+            raise
+        return _absent(entry.name)
+
+
+def _absent(name: str) -> Callable[[], None]:
+    def command() -> None:
+        raise refuse(
+            Code.APPLICATION_MISSING, f"tsm {name}", found="the library alone",
+            expected="the application: flows and tasks, and Prefect",
+            remedy=f"run it from a checkout of pz-tsm {version('pz-tsm')} (see its README)",
+        )
+
+    command.__doc__ = "Needs the application: run it from a checkout of pz-tsm."
+    return command

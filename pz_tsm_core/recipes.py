@@ -1,0 +1,147 @@
+"""A recipe from its file: parsed, resolved and checked against everything it names."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pz_tsm_core.dust.sfd import sfd_files
+from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
+from pz_tsm_core.model.document import Document, Loc, build, parse_document
+from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.releases import get_release
+from pz_tsm_core.surveys import get_survey, registry
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe, whole and checked; relative paths in it start at its own folder.
+
+    Raises
+    ------
+    TsmError
+        with every mistake at once: unknown keys and values, surveys, releases, flux types and
+        bands, and files that are not there.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise refuse(Code.FILE_MISSING, str(path), found=str(error), expected="a recipe",
+                     remedy="correct the path; `tsm mock` writes an example") from None
+    document = parse_document(text, file.name)
+    root = file.resolve().parent
+    try:
+        recipe = resolve_paths(build(Recipe, document), root)
+    except TsmError as error:
+        rest = _what_can_be_checked(document)
+        more = check_recipe(resolve_paths(rest, root), document) if rest else ()
+        raise TsmError(*error.problems, *more) from None
+    if problems := check_recipe(recipe, document):
+        raise TsmError(*problems)
+    return recipe
+
+
+def _what_can_be_checked(document: Document) -> Recipe | None:
+    """The recipe without the keys that are wrong, so that the rest is checked all the same."""
+    content = copy.deepcopy(document.content)
+    content.setdefault("output", {"directory": "."})
+    for _ in range(3):  # a value may be wrong in its parts and then as a whole
+        try:
+            return Recipe.model_validate(content)
+        except ValidationError as error:
+            for detail in error.errors():
+                _remove(content, detail["loc"])
+    return None
+
+
+def _remove(content: Any, loc: Loc) -> None:
+    """Take the value at a place out of nested mappings and lists, as far as the place exists."""
+    for part in loc[:-1]:
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    if isinstance(content, dict):
+        content.pop(loc[-1], None)
+
+
+def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
+    """The recipe with every relative path made absolute, starting at `root`."""
+    def absolute(path: str) -> str:
+        return str(root / path)
+
+    content = recipe.model_dump()
+    for entry in (*content["redshifts"]["surveys"], *content["redshifts"]["tables"]):
+        entry["file"] = absolute(entry["file"])
+    if content["catalog"]:
+        content["catalog"]["path"] = absolute(content["catalog"]["path"])
+    dereddening = content["photometry"]["dereddening"]
+    if dereddening["directory"]:
+        dereddening["directory"] = absolute(dereddening["directory"])
+    content["output"]["directory"] = absolute(content["output"]["directory"])
+    return Recipe.model_validate(content)
+
+
+def check_recipe(recipe: Recipe, document: Document) -> tuple[Problem, ...]:
+    """Everything that the recipe names and that is not there."""
+    check = _Check(document)
+    redshifts = recipe.redshifts
+    for index, survey in enumerate(redshifts.surveys):
+        loc: Loc = ("redshifts", "surveys", index)
+        check.passes((*loc, "survey"), partial(get_survey, survey.survey))
+        check.file((*loc, "file"), survey.file)
+    for index, table in enumerate(redshifts.tables):
+        loc = ("redshifts", "tables", index)
+        check.file((*loc, "file"), table.file)
+        if table.name in registry():
+            check.problems.add(Code.RECIPE_BAD_VALUE, document.where((*loc, "name")),
+                               found=f"`{table.name}`", expected="a name that no survey has",
+                               remedy="call your table something else")
+    if recipe.catalog:
+        _check_matching(recipe, check)
+    return check.problems.found
+
+
+def _check_matching(recipe: Recipe, check: _Check) -> None:
+    """What only a recipe with an object catalogue must have."""
+    assert recipe.catalog  # noqa: S101 - the caller asked
+    catalog, photometry = recipe.catalog, recipe.photometry
+    if release := check.passes(("catalog", "release"), lambda: get_release(catalog.release)):
+        check.passes(("photometry",),
+                     lambda: release.columns_for(photometry.flux, photometry.bands))
+    if not Path(catalog.path).is_dir():
+        check.problems.add(Code.CATALOG_INVALID, check.document.where(("catalog", "path")),
+                           found=f"no folder {catalog.path}", expected="a HATS catalogue",
+                           remedy="correct the path; relative paths start at the recipe")
+    if photometry.dereddening.map == "sfd":
+        check.passes(("photometry", "dereddening", "directory"),
+                     lambda: sfd_files(photometry.dereddening.directory))
+
+
+class _Check:
+    """Collects what is wrong, under the place in the recipe that named it."""
+
+    def __init__(self, document: Document) -> None:
+        self.document, self.problems = document, Problems()
+
+    def passes(self, loc: Loc, attempt: Callable[[], Any]) -> Any:
+        """Give the result of an attempt, or None after its mistakes were noted."""
+        try:
+            return attempt()
+        except TsmError as error:
+            where = self.document.where(loc)
+            self.problems.extend(replace(problem, where=where) for problem in error.problems)
+            return None
+
+    def file(self, loc: Loc, path: str) -> None:
+        """Note a file that is not there."""
+        if not Path(path).is_file():
+            self.problems.add(Code.FILE_MISSING, self.document.where(loc), found=f"no file {path}",
+                              expected="a table of redshifts",
+                              remedy="correct the path; relative paths start at the recipe")

@@ -1,0 +1,26 @@
+"""Bring a native table into the store, read and checked."""
+
+from __future__ import annotations
+
+from pz_tsm_core.model.artifact import StageRequest
+from pz_tsm_core.model.pins import FilePin
+from pz_tsm_core.model.stages import RETRIEVE
+from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.store import Draft, Store
+from tasks.stage import stage_task
+
+
+def request(file: FilePin, survey: Survey) -> StageRequest:
+    """The bytes of the file and the columns that the survey names; not where the file lies."""
+    policy = {"columns": sorted(survey.native_columns)}
+    return RETRIEVE.request(data={"file": file.sha256}, policy=policy, access=file.access)
+
+
+@stage_task(request, label="retrieve {survey.key}")
+def retrieve(draft: Draft, store: Store, *, file: FilePin, survey: Survey) -> None:
+    """Read the native columns that a survey names from a local file."""
+    from pz_tsm_core.readers import read_table
+
+    table = read_table(file.path, columns=sorted(survey.native_columns))
+    draft.write_table("native", table)
+    draft.rows(taken=len(table), given=len(table))

@@ -66,15 +66,13 @@ class PosixBackend:
         self._sweep_once()
         folder = self._root / ".staging" / uuid.uuid4().hex
         point("stage.before")
-        with self._store_lock(fcntl.LOCK_SH):  # no sweeper sees the folder before its lock
-            (folder / "artifact").mkdir(parents=True)
-            owner = _claim(folder / _OWNER)
-        point("stage.after")
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(_remove, folder)
+            with self._store_lock(fcntl.LOCK_SH):  # no sweeper sees the folder before its lock
+                (folder / "artifact").mkdir(parents=True)
+                stack.enter_context(_claim(folder / _OWNER))
+            point("stage.after")
             yield folder / "artifact"
-        finally:
-            _remove(folder)
-            os.close(owner)
 
     def publish(self, staged: Path, key: str, manifest: bytes) -> bool:
         """Sync the data, then the manifest, then rename the folder into its place."""
@@ -188,13 +186,15 @@ def _write_durably(path: Path, content: bytes) -> None:
     _sync(path)
 
 
-def _claim(path: Path) -> int:
-    """Write who works here and lock it; the open handle is the claim and ends with the process."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    os.write(handle, json.dumps({"pid": os.getpid(), "boot_id": _boot_id()}).encode())
-    with contextlib.suppress(OSError):  # without locks nobody sweeps either
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return handle
+@contextlib.contextmanager
+def _claim(path: Path) -> Iterator[None]:
+    """Write who works here and hold a lock on it, which ends with the process if not before."""
+    with path.open("w") as owner:
+        json.dump({"pid": os.getpid(), "boot_id": _boot_id()}, owner)
+        owner.flush()
+        with contextlib.suppress(OSError):  # without locks nobody sweeps either
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def _boot_id() -> str:

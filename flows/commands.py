@@ -1,0 +1,123 @@
+"""The commands that need the application: `tsm run` and `tsm plan`.
+
+The `tsm` command loads them by the entry points of pyproject.toml. Imports stand inside the
+functions: `tsm --help` must not wait for them, and `tsm plan` must not load Prefect, LSDB or Dask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing as closed_after
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pz_tsm_core.model.recipe import Recipe
+    from tasks.stage import StoreAt
+
+RecipeFile = Annotated[
+    Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.", show_default=False)
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", envvar="PZ_TSM_STORE",
+                 help="Folder that keeps every result. [default: in your data folder]"),
+]
+PrincipalOption = Annotated[
+    str, typer.Option("--principal", envvar="PZ_TSM_PRINCIPAL", help="Who opens the store.")
+]
+RightOption = Annotated[
+    list[str] | None,
+    typer.Option("--right", help="A data right that the principal holds; repeat for more."),
+]
+
+
+def run(
+    recipe: RecipeFile,
+    store: StoreOption = None,
+    principal: PrincipalOption = "local",
+    right: RightOption = None,
+) -> None:
+    """Make what a recipe asks for; what the store has already is not made again.
+
+    Example: tsm run recipe.yaml --store ./store
+    """
+    with _told_plainly():
+        from flows.closing import closing
+        from flows.local_run import leave_on_interrupt, run_here
+        from flows.pins import pin
+        from flows.progress import view
+
+        wanted, at = _load(recipe), _at(store, principal, right)
+        pin(wanted, at.open())  # mistakes are told before anything is started
+        with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
+            made = run_here(wanted, at, shown.hear)
+        typer.echo(closing(wanted, made, at.open()))
+
+
+def plan(
+    recipe: RecipeFile,
+    store: StoreOption = None,
+    principal: PrincipalOption = "local",
+    right: RightOption = None,
+) -> None:
+    """Say which stages of a recipe are cached, and why the others are not; run nothing.
+
+    Example: tsm plan recipe.yaml --store ./store
+    """
+    with _told_plainly():
+        from flows.journal import Journal
+        from flows.order import order_for
+        from flows.pins import pin
+        from flows.planning import Planner
+        from flows.progress import told
+
+        wanted, opened = _load(recipe), _at(store, principal, right).open()
+        planner = Planner(opened, Journal(opened, wanted.name))
+        order_for(wanted)(wanted, pin(wanted, opened), planner)
+        for step in planner.steps:
+            typer.echo(f"{step.state:<9}{step.label:<32}{step.why or told(step.rows)}".rstrip())
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Tell a refusal on stderr, without a traceback, and end with status 1."""
+    from pz_tsm_core.errors import TsmError
+
+    try:
+        yield
+    except TsmError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+def _load(path: Path) -> Recipe:
+    from pz_tsm_core.errors import Code, refuse
+    from pz_tsm_core.model.document import build, parse_document
+    from pz_tsm_core.model.recipe import Recipe
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise refuse(
+            Code.FILE_MISSING, str(path), found=str(error),
+            expected="a recipe, text in UTF-8", remedy="correct the path",
+        ) from None
+    return build(Recipe, parse_document(text, str(path)))
+
+
+def _at(store: str | None, principal: str, rights: list[str] | None) -> StoreAt:
+    from flows.settings import default_store
+    from pz_tsm_core.model.artifact import Principal
+    from tasks.stage import StoreAt
+
+    who = Principal(name=principal, rights=frozenset(rights or ()))
+    # A worker has another working folder: the flow is told where the store is from the root.
+    return StoreAt(location=_absolute(store or default_store()), principal=who)
+
+
+def _absolute(location: str) -> str:
+    return location if "://" in location else str(Path(location).expanduser().absolute())

@@ -1,0 +1,91 @@
+"""One run of a recipe from the command line: its server, its environment, its end.
+
+Prefect reads its settings from the environment when it is imported, and keeps them. So this module
+does not import it: the environment is made first, then Prefect is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from flows.private_server import Server, private_server
+from flows.settings import PLAIN_RESULTS, QUIET
+from pz_tsm_core.model.artifact import ArtifactRef
+from pz_tsm_core.model.recipe import Recipe
+from tasks.stage import StageEvent, StoreAt, listener
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
+
+#: After Ctrl-C Prefect gets this long to tell its server; then the process ends in any case.
+GRACE_SECONDS = 2.0
+
+
+def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) -> ArtifactRef:
+    """Run the flow that a recipe asks for in this process; give the last artifact.
+
+    The server is the one that PREFECT_API_URL names, else a private one for this run.
+
+    Parameters
+    ----------
+    hear : is told what happens to every stage, from the threads that do it
+    """
+    with ExitStack() as stack:
+        server = _server(at, stack)
+        for name, value in (QUIET | PLAIN_RESULTS).items():
+            os.environ.setdefault(name, value)
+        os.environ.update(server.environment if server else {})
+        flow = _flow_for(recipe)  # while the server gets ready
+        if server:
+            server.ready()
+        listener.set(hear)
+        return flow(recipe, store=at.location, principal=at.principal)
+
+
+def _server(at: StoreAt, stack: ExitStack) -> Server | None:
+    if os.environ.get("PREFECT_API_URL"):
+        return None
+    return stack.enter_context(private_server(at.open().prefect_results.parent))
+
+
+def _flow_for(recipe: Recipe) -> Flow[..., ArtifactRef]:
+    if recipe.catalog:
+        from flows.make_training_set import make_training_set
+
+        return make_training_set
+    from flows.compile_redshifts import compile_redshifts
+
+    return compile_redshifts
+
+
+@contextmanager
+def leave_on_interrupt(farewell: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C end the process within seconds, whatever its threads are doing.
+
+    A thread that computes cannot be interrupted, and Python waits for all of them at its end. The
+    store is whole at any moment, and private server and Dask workers die with their parent; so
+    there is nothing to wait for but the word to Prefect's server.
+    """
+
+    def leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+        farewell()
+        limit = threading.Timer(GRACE_SECONDS, os._exit, (INTERRUPTED,))
+        limit.daemon = True
+        limit.start()
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, previous)

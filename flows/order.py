@@ -1,0 +1,76 @@
+"""The order of the work, written once: a flow submits by it and a plan reads it.
+
+An order is a plain function that calls `do(stage, **parameters)` for every stage and hands on what
+comes back. In a flow that is the future of an `ArtifactRef`; in a plan the reference itself, or
+what stands for one that is not made yet. So an order never looks into what it hands on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from flows.pins import Pins
+from pz_tsm_core.model.recipe import Recipe
+from tasks.combine import combine
+from tasks.correct import correct
+from tasks.crossmatch import crossmatch
+from tasks.export import export
+from tasks.partition import partition
+from tasks.retrieve import retrieve
+from tasks.split import split
+from tasks.stage import StageTask
+from tasks.standardize import standardize
+
+
+class Do(Protocol):
+    """Have a stage done, or its doing noted; give what stands for its artifact."""
+
+    def __call__(self, stage: StageTask[...], /, **parameters: Any) -> Any:
+        """Do `stage` with these parameters."""
+
+
+class Order(Protocol):
+    """Which stages follow which, for a recipe whose outside is pinned; gives the last one."""
+
+    def __call__(self, recipe: Recipe, pins: Pins, do: Do) -> Any:
+        """Call `do` for every stage, inputs first."""
+
+
+def compilation(recipe: Recipe, pins: Pins, do: Do) -> Any:
+    """Redshifts of all sources, one row a galaxy, laid out on the sky."""
+    measurements = []
+    for source in pins.sources:
+        native = do(retrieve, file=source.file, survey=source.survey)
+        measurements.append(
+            do(standardize, native=native, survey=source.survey, policy=recipe.standardize)
+        )
+    combined = do(
+        combine,
+        measurements=measurements, compilation=pins.compilation, policy=recipe.combine,
+    )
+    return do(partition, combined=combined, policy=recipe.partition)
+
+
+def training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
+    """The compilation with LSST photometry, split and written for photo-z codes."""
+    galaxies = compilation(recipe, pins, do)
+    matches = do(
+        crossmatch,
+        galaxies=galaxies, catalog=pins.catalog, release=pins.release,
+        photometry=recipe.photometry, policy=recipe.match, cluster=recipe.cluster,
+    )
+    corrected = do(
+        correct,
+        matches=matches, release=pins.release, policy=recipe.photometry, dust=pins.dust,
+    )
+    divided = do(split, corrected=corrected, policy=recipe.split)
+    return do(
+        export,
+        training_set=divided, output=recipe.output, photometry=recipe.photometry,
+        split=recipe.split, release=pins.release,
+    )
+
+
+def order_for(recipe: Recipe) -> Order:
+    """Without a catalogue to match with, the work ends with the compilation."""
+    return training_set if recipe.catalog else compilation

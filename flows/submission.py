@@ -1,0 +1,91 @@
+"""The order of the work carried out: every stage submitted, every failure brought home."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows.journal import Journal
+from flows.order import Order
+from flows.pins import pin
+from pz_tsm_core.errors import Problem, TsmError
+from pz_tsm_core.model.artifact import ArtifactRef, Principal
+from pz_tsm_core.model.recipe import Recipe
+from tasks.stage import StageEvent, StageTask, StoreAt, listener
+
+#: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
+AT_ONCE = max(2, min(4, os.cpu_count() or 2))
+
+LOCAL = Principal()
+
+
+def task_runner() -> TaskRunner[Any]:
+    """Threads, which hold nothing but references: the heavy work is in Arrow and Dask."""
+    return ThreadPoolTaskRunner(max_workers=AT_ONCE)
+
+
+def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
+    """Do all stages of an order inside a flow; give the reference to the last artifact.
+
+    Raises
+    ------
+    TsmError
+        with the problems of every stage that failed. What depends on it did not run.
+    ExceptionGroup
+        when a stage failed in a way that no error of the catalogue tells.
+    """
+    store = at.open()
+    _listen(Journal(store, recipe.name))
+    submission = Submission(at)
+    order(recipe, pin(recipe, store), submission)
+    return submission.settle()
+
+
+def _listen(journal: Journal) -> None:
+    """Let the journal hear what happens, and whoever listens already."""
+    outer = listener.get()
+
+    def hear(event: StageEvent) -> None:
+        journal.hear(event)
+        if outer:
+            outer(event)
+
+    listener.set(hear)
+
+
+class Submission:
+    """The `do` of a flow: submits every stage at once and lets Prefect wait for inputs."""
+
+    def __init__(self, at: StoreAt) -> None:
+        self._at = at
+        self._futures: list[Any] = []
+
+    def __call__(self, stage: StageTask[...], /, **parameters: Any) -> Any:
+        """Submit a stage; give its future."""
+        future = stage.submit(self._at, **parameters)
+        self._futures.append(future)
+        return future
+
+    def settle(self) -> ArtifactRef:
+        """Wait for everything; give the last result, or raise what went wrong anywhere."""
+        for future in self._futures:
+            future.wait()
+        states = [future.state for future in self._futures]
+        failed = [state for state in states if state.is_failed() or state.is_crashed()]
+        if failed:
+            _raise_all([state.result(raise_on_failure=False) for state in failed])
+        result: ArtifactRef = self._futures[-1].result()
+        return result
+
+
+def _raise_all(errors: list[Exception]) -> None:
+    refusals = [error for error in errors if isinstance(error, TsmError)]
+    if len(refusals) < len(errors):
+        raise ExceptionGroup("stages failed", errors)
+    # One mistake may stop several stages; it is told once.
+    problems: dict[Problem, None] = dict.fromkeys(
+        problem for error in refusals for problem in error.problems
+    )
+    raise TsmError(*problems)

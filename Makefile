@@ -1,0 +1,45 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both install into .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Where this variable is set, every process would compile lsdb and Prefect anew: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+export UV_COMPILE_BYTECODE := 1
+
+.PHONY: demo test lint prove bench-match lock clean
+.DEFAULT_GOAL := demo
+
+demo: $(READY)
+	@$(BIN)/tsm mock demo
+	@$(BIN)/tsm run demo/recipe.yaml --store demo/store
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Faults and kills at every point, large oracles: longer than the suite.
+prove: $(READY)
+	$(BIN)/pytest -m "prove or not prove"
+
+$(READY): requirements.lock infra/uv.lock pyproject.toml
+	@$(PYTHON) infra/check_python.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# New versions of everything; commit what changes. No address of an index stands in the file.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --all-extras \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	    pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) demo

@@ -95,18 +95,9 @@ def _told_plainly() -> Iterator[None]:
 
 
 def _load(path: Path) -> Recipe:
-    from pz_tsm_core.errors import Code, refuse
-    from pz_tsm_core.model.document import build, parse_document
-    from pz_tsm_core.model.recipe import Recipe
+    from pz_tsm_core.recipes import load_recipe
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise refuse(
-            Code.FILE_MISSING, str(path), found=str(error),
-            expected="a recipe, text in UTF-8", remedy="correct the path",
-        ) from None
-    return build(Recipe, parse_document(text, str(path)))
+    return load_recipe(path)
 
 
 def _at(store: str | None, principal: str, rights: list[str] | None) -> StoreAt:

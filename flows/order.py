@@ -66,8 +66,7 @@ def training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
     divided = do(split, corrected=corrected, policy=recipe.split)
     return do(
         export,
-        training_set=divided, output=recipe.output, photometry=recipe.photometry,
-        split=recipe.split, release=pins.release,
+        training_set=divided, output=recipe.output, split=recipe.split, release=pins.release,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points, version
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,9 +36,13 @@ def mock(
     from pz_tsm_core.mock import MockSky, make_mock
 
     spec = MockSky(n_objects=objects, n_redshifts=redshifts, seed=seed)
-    paths = make_mock(directory, spec)
-    typer.echo(f"{objects} objects and {redshifts} redshifts in {directory}")
-    typer.echo(f"next: tsm run {paths.recipe}")
+    with _progress() as told:
+        make_mock(directory, spec, progress=told)
+    recipe = directory / "recipe.yaml"
+    if not recipe.exists():  # an edited recipe stays as it is
+        recipe.write_text(files("pz_tsm_core.mock").joinpath("recipe.yaml").read_text("utf-8"))
+    typer.echo(f"mock sky: {objects} objects and {redshifts} redshifts in {directory}")
+    typer.echo(f"next: tsm run {recipe}")
 
 
 @app.command()
@@ -46,6 +52,24 @@ def surveys() -> None:
 
     for survey in registry().values():
         typer.echo(f"{survey.key:<16}{survey.name} ({survey.facility}, {survey.year})")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, nothing otherwise; to be told what is made, how much, of how much."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        yield told
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.model.artifact import (
@@ -133,6 +134,11 @@ class Store:
         """
         with self._reading(ref), self._table(ref, name) as source:
             return tables.read_table(source, f"{_name(ref)}/{name}", columns)
+
+    def schema(self, ref: ArtifactRef, name: str) -> pa.Schema:
+        """Columns of a table, with their metadata."""
+        with self._reading(ref), self._table(ref, name) as source:
+            return pq.read_schema(source)
 
     def batches(
         self,

@@ -17,7 +17,7 @@ from pz_tsm_core.model.schema import MEASUREMENT_SCHEMA
 from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Survey
 from pz_tsm_core.ops.identify import identify, row_ids
 from pz_tsm_core.ops.native_row import native_text
-from pz_tsm_core.rules import FirstMatch, first_match
+from pz_tsm_core.rules import FirstMatch, Kind, column_kinds, first_match
 from pz_tsm_core.surveys import SurveyRules, survey_rules
 
 Floats = npt.NDArray[np.float64]
@@ -111,7 +111,7 @@ def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
     problems.raise_if_any()
     for name, column in _numbers(survey):
         type_ = table.schema.field(column).type
-        if not (pa.types.is_integer(type_) or pa.types.is_floating(type_)):
+        if column_kinds(table.schema).get(column) not in (Kind.NUMBER, Kind.UNKNOWN):
             problems.add(Code.TABLE_COLUMN_TYPE, f"survey {survey.key}, column {column}",
                          found=f"values of type {type_}", expected=f"numbers, for {name}",
                          remedy="convert the column to a number")
@@ -132,6 +132,8 @@ def _standard(native: pa.Table, survey: Survey, rules: SurveyRules, name: str) -
     """A number of every row as float64, NaN where it is not known, shape (n,)."""
     column: AngleColumn | NumberColumn = getattr(survey.columns, name)
     values = native[column.from_] if column.from_ else rules.formulas[name].numbers(native)
+    if pa.types.is_null(values.type):  # a CSV column without any value
+        values = values.cast(pa.float64())
     numbers = np.asarray(pc.fill_null(values, 0))
     unknown = np.asarray(pc.is_null(values))
     for sentinel in column.nulls if isinstance(column, NumberColumn) else ():

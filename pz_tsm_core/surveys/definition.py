@@ -12,8 +12,7 @@ from pz_tsm_core.errors import Code, Problems, TsmError, refuse
 from pz_tsm_core.model.document import Loc, build, parse_document
 from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
 from pz_tsm_core.model.survey import RuleList, Survey
-from pz_tsm_core.rules import Expression, parse
-from pz_tsm_core.rules.check import Kind
+from pz_tsm_core.rules import Expression, Kind, parse
 
 _LISTS = ("quality", "object_class", "instrument_type")
 _NUMBERS = ("z", "z_err")

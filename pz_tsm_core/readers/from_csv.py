@@ -1,0 +1,111 @@
+"""CSV and TSV files: every value is read as text first, and typed by the whole column."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.readers.source import Source
+
+#: What stands for a missing value.
+NULLS = ("", "null", "NULL", "nan", "NaN", "NAN", "NA", "N/A", "none", "None", "--")
+
+#: Longer lines are refused.
+BLOCK_BYTES = 16 * 2**20
+
+_WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
+#: Digits that a float would not keep: leading zeros, or more than it holds.
+_FRAGILE = r"^-?(?:0[0-9]+|[0-9]{16,})$"
+_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+def read_commas(source: Source) -> pa.Table:
+    """Read a comma-separated file with one line of column names."""
+    return _read(source, ",")
+
+
+def read_tabs(source: Source) -> pa.Table:
+    """Read a tab-separated file with one line of column names."""
+    return _read(source, "\t")
+
+
+def _read(source: Source, delimiter: str) -> pa.Table:
+    try:
+        names = source.select(_open(source, delimiter).schema.names)
+        batches, taken, rows = [], 0, 0
+        for batch in _open(source, delimiter, names):
+            taken, rows = taken + batch.nbytes, rows + len(batch)
+            source.check_memory(taken)
+            batches.append(batch)
+    except pa.ArrowInvalid as error:
+        raise _refusal(source, " ".join(str(error).split())) from None
+    source.check_size(rows, 1)
+    table = pa.Table.from_batches(batches)
+    columns = [_typed(table[name], name, source) for name in names]
+    return pa.table(columns, names=names)
+
+
+def _open(
+    source: Source, delimiter: str, names: list[str] | None = None
+) -> pacsv.CSVStreamingReader:
+    return pacsv.open_csv(
+        source.path,
+        pacsv.ReadOptions(block_size=BLOCK_BYTES),
+        pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        pacsv.ConvertOptions(
+            include_columns=names,
+            column_types=dict.fromkeys(names or (), pa.string()),
+            null_values=list(NULLS),
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _refusal(source: Source, message: str) -> Exception:
+    if "Empty CSV file" in message:
+        return source.empty("no line of column names")
+    return source.damaged(message)
+
+
+def _typed(text: pa.ChunkedArray, name: str, source: Source) -> pa.ChunkedArray:
+    """The column in the type that the schema says, or else the narrowest that loses nothing."""
+    if source.schema is not None and name in source.schema.names:
+        return _declared(text, source.schema.field(name), source)
+    if text.null_count == len(text):
+        return pa.chunked_array([pa.nulls(len(text))])
+    trimmed = pc.utf8_trim_whitespace(text)
+    if _all(pc.match_substring_regex(trimmed, _WHOLE)):
+        return _first_cast(trimmed, pa.int64(), pa.uint64()) or text
+    if _all(pc.is_in(trimmed, pa.array(list(_TRUTH)), skip_nulls=True), trimmed):
+        return pc.equal(pc.utf8_lower(trimmed), "true")
+    if pc.any(pc.match_substring_regex(trimmed, _FRAGILE)).as_py():
+        return text
+    return _first_cast(trimmed, pa.float64()) or text
+
+
+def _all(holds: pa.ChunkedArray, values: pa.ChunkedArray | None = None) -> bool:
+    if values is not None:
+        holds = pc.or_(holds, pc.is_null(values))
+    return bool(pc.all(holds).as_py())
+
+
+def _first_cast(text: pa.ChunkedArray, *types: pa.DataType) -> pa.ChunkedArray | None:
+    for type_ in types:
+        try:
+            return text.cast(type_)
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def _declared(text: pa.ChunkedArray, field: pa.Field, source: Source) -> pa.ChunkedArray:
+    if pa.types.is_string(field.type):
+        return text
+    try:
+        return pc.utf8_trim_whitespace(text).cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise refuse(Code.TABLE_COLUMN_TYPE, f"{source.path}, column {field.name}",
+                     found=str(error).splitlines()[0], expected=f"values of type {field.type}",
+                     remedy="correct the file, or the type that is declared") from None

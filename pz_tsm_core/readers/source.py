@@ -1,0 +1,96 @@
+"""What a reader is asked for, and the refusals that all formats share."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from pz_tsm_core.errors import Code, Problems, TsmError, nearest, refuse
+from pz_tsm_core.model.limits import Limits
+
+#: Columns that pandas adds for its row labels.
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read and how much of it.
+
+    Parameters
+    ----------
+    columns : the columns wanted, in this order; None for all
+    schema : types of columns in formats that have none of their own
+    """
+
+    path: Path
+    columns: tuple[str, ...] | None
+    limits: Limits
+    schema: pa.Schema | None = None
+
+    def select(self, available: Sequence[str]) -> list[str]:
+        """The columns to read of those that the file has.
+
+        Raises
+        ------
+        TsmError
+            with every wanted column that is missing or there twice.
+        """
+        count, problems = Counter(available), Problems()
+        if len(count) > self.limits.max_columns:
+            raise self.too_large(f"{len(count)} columns", f"{self.limits.max_columns}")
+        for name in self.columns or ():
+            if name not in count:
+                problems.add(Code.TABLE_MISSING_COLUMN, f"{self.path}", found=f"no column `{name}`",
+                             expected="the columns that are asked for",
+                             remedy=nearest(name, count))
+        wanted = self.columns if self.columns is not None else tuple(
+            name for name in count if not _PANDAS_INDEX.fullmatch(name)
+        )
+        for name in wanted:
+            if count[name] > 1:
+                problems.add(Code.TABLE_DUPLICATE_COLUMN, f"{self.path}",
+                             found=f"{count[name]} columns `{name}`", expected="one",
+                             remedy="rename or remove the others")
+        problems.raise_if_any()
+        return list(dict.fromkeys(wanted))
+
+    def check_size(self, rows: int, bytes_per_row: int) -> None:
+        """Refuse before reading what would not fit, by rows times width: headers say less."""
+        if rows == 0:
+            raise self.empty("no rows")
+        if rows > self.limits.max_rows:
+            raise self.too_large(f"{rows} rows", f"{self.limits.max_rows}")
+        self.check_memory(rows * bytes_per_row)
+
+    def check_memory(self, bytes_: int) -> None:
+        """Refuse what takes more memory than the limit."""
+        if bytes_ > self.limits.max_memory:
+            raise self.too_large(f"{bytes_} bytes of values", f"{self.limits.max_memory}")
+
+    def damaged(self, found: str) -> TsmError:
+        """The refusal of a file that contradicts itself."""
+        return refuse(Code.FILE_DAMAGED, f"{self.path}", found=found,
+                      expected="a whole file of its format",
+                      remedy="copy or download it again and compare checksums")
+
+    def empty(self, found: str) -> TsmError:
+        """The refusal of a file without rows."""
+        return refuse(Code.TABLE_EMPTY, f"{self.path}", found=found,
+                      expected="at least one row", remedy="check how the file was made")
+
+    def too_large(self, found: str, limit: str) -> TsmError:
+        """The refusal of a file beyond the limits."""
+        return refuse(Code.FILE_LIMIT, f"{self.path}", found=found, expected=f"at most {limit}",
+                      remedy="read fewer columns, divide the file, or raise the limit")
+
+    def unusable(self, columns: dict[str, str]) -> TsmError:
+        """The refusal of columns that hold no single values; `columns` says what they hold."""
+        found = ", ".join(f"`{name}`: {what}" for name, what in columns.items())
+        return refuse(Code.TABLE_COLUMN_TYPE, f"{self.path}", found=found,
+                      expected="one number, text, or true/false in each row",
+                      remedy="name the columns to read, without these")

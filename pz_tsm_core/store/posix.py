@@ -181,6 +181,7 @@ def _sync_upwards(folder: Path, root: Path) -> None:
 
 
 def _write_durably(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)  # a first try that came second left one, read-only
     path.write_bytes(content)
     path.chmod(path.stat().st_mode & ~0o222)
     _sync(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,15 +15,15 @@ from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.model.artifact import (
     Access,
     ArtifactRef,
-    FileEntry,
     Manifest,
     Principal,
     StageRequest,
 )
 from pz_tsm_core.store import manifests, tables
-from pz_tsm_core.store.backend import MANIFEST, Backend, Stamp
+from pz_tsm_core.store.backend import MANIFEST, Backend
 from pz_tsm_core.store.draft import Draft
 from pz_tsm_core.store.faults import point
+from pz_tsm_core.store.inspector import Inspector
 from pz_tsm_core.store.manifests import DamageError
 from pz_tsm_core.store.posix import PosixBackend
 from pz_tsm_core.store.refusals import DISK_FULL, io_errors
@@ -33,7 +32,6 @@ LOCAL = Principal()
 
 _LOG = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
-_READ_BYTES = 1 << 20
 
 
 def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:
@@ -70,7 +68,7 @@ class Store:
         self.location = location
         self.principal = principal
         self._backend = backend
-        self._verified: dict[str, Stamp] = {}
+        self._inspector = Inspector(backend)
 
     @property
     def prefect_results(self) -> Path:
@@ -105,7 +103,7 @@ class Store:
             ``store.missing``, ``store.access``, ``store.corrupt`` or ``store.io``.
         """
         with self._reading(ref):
-            manifest = self._manifest(_key(ref.stage, ref.address))
+            manifest = self._inspector.manifest(_key(ref.stage, ref.address))
             if manifest is None:
                 raise refuse(
                     Code.STORE_MISSING, _name(ref), found=f"no such artifact in {self.location}",
@@ -209,40 +207,11 @@ class Store:
         return False
 
     def _verify(self, key: str) -> Manifest | None:
-        manifest = self._manifest(key)
-        if manifest is None:
-            return None
-        self._admit(manifest.access, key)
-        stamps = self._backend.files(key)
-        expected = {file.path for file in manifest.files} | {MANIFEST}
-        if stamps.keys() != expected:
-            odd = sorted(stamps.keys() ^ expected)
-            raise DamageError("missing from the folder or the manifest: " + ", ".join(odd))
-        for file in manifest.files:
-            self._verify_file(key, file, stamps[file.path])
+        manifest = self._inspector.manifest(key)
+        if manifest is not None:
+            self._admit(manifest.access, key)
+            self._inspector.check_files(key, manifest)
         return manifest
-
-    def _verify_file(self, key: str, file: FileEntry, stamp: Stamp) -> None:
-        if stamp.size != file.size:
-            raise DamageError(f"{file.path} has {stamp.size} bytes, not {file.size}")
-        try:
-            with self._backend.open(f"{key}/{file.path}") as source:
-                sha256 = _sha256(source)
-        except FileNotFoundError:
-            raise DamageError(f"{file.path} is missing") from None
-        if sha256 != file.sha256:
-            raise DamageError(f"the bytes of {file.path} are not those published")
-        self._verified[f"{key}/{file.path}"] = stamp
-
-    def _manifest(self, key: str) -> Manifest | None:
-        """Manifest of the object at a key, None when there is no object."""
-        address = key.rpartition("/")[2]
-        try:
-            return manifests.from_bytes(self._backend.read(f"{key}/{MANIFEST}"), address)
-        except FileNotFoundError:
-            if self._backend.files(key):
-                raise DamageError("there are files but no manifest") from None
-            return None
 
     @contextmanager
     def _table(self, ref: ArtifactRef, name: str) -> Iterator[pa.NativeFile]:
@@ -255,11 +224,7 @@ class Store:
                 expected="one of: " + ", ".join(sorted(manifest.tables)),
                 remedy="ask for a table that this stage writes",
             )
-        stamp = self._backend.files(key).get(entries[0].path)
-        if stamp is None:
-            raise DamageError(f"{entries[0].path} is missing")
-        if self._verified.get(f"{key}/{entries[0].path}") != stamp:
-            self._verify_file(key, entries[0], stamp)
+        self._inspector.check_once(key, entries[0])
         with self._backend.open(f"{key}/{entries[0].path}") as source:
             yield source
 
@@ -299,13 +264,6 @@ def _corrupt(ref: ArtifactRef, damage: Exception) -> TsmError:
         expected="the bytes that were published",
         remedy="run the recipe again: the damaged artifact is set aside and made anew",
     )
-
-
-def _sha256(source: pa.NativeFile) -> str:
-    sha256 = hashlib.sha256()
-    while piece := source.read(_READ_BYTES):
-        sha256.update(piece)
-    return sha256.hexdigest()
 
 
 def _fill(draft: Draft, fill: Callable[[Draft], None]) -> None:

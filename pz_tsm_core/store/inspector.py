@@ -1,0 +1,72 @@
+"""Whether what stands at a key is what was published there, to the last bit."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pyarrow as pa
+
+from pz_tsm_core.model.artifact import FileEntry, Manifest
+from pz_tsm_core.store import manifests
+from pz_tsm_core.store.backend import MANIFEST, Backend, Stamp
+from pz_tsm_core.store.manifests import DamageError
+
+_READ_BYTES = 1 << 20
+
+
+class Inspector:
+    """Compares objects with their manifests, and remembers which files were found sound.
+
+    Every method raises `DamageError` for what differs, and `OSError` where the place refuses.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._sound: dict[str, Stamp] = {}
+
+    def manifest(self, key: str) -> Manifest | None:
+        """Manifest of the object at a key, None when there is no object."""
+        try:
+            content = self._backend.read(f"{key}/{MANIFEST}")
+        except FileNotFoundError:
+            if self._backend.files(key):
+                raise DamageError("there are files but no manifest") from None
+            return None
+        return manifests.from_bytes(content, key.rpartition("/")[2])
+
+    def check_files(self, key: str, manifest: Manifest) -> None:
+        """Compare the list of files, and the size and bytes of each, with the manifest."""
+        stamps = self._backend.files(key)
+        expected = {file.path for file in manifest.files} | {MANIFEST}
+        if stamps.keys() != expected:
+            odd = sorted(stamps.keys() ^ expected)
+            raise DamageError("missing from the folder or the manifest: " + ", ".join(odd))
+        for file in manifest.files:
+            self._check(key, file, stamps[file.path])
+
+    def check_once(self, key: str, file: FileEntry) -> None:
+        """Compare one file, unless it was found sound before and has not been written since."""
+        stamp = self._backend.files(key).get(file.path)
+        if stamp is None:
+            raise DamageError(f"{file.path} is missing")
+        if self._sound.get(f"{key}/{file.path}") != stamp:
+            self._check(key, file, stamp)
+
+    def _check(self, key: str, file: FileEntry, stamp: Stamp) -> None:
+        if stamp.size != file.size:
+            raise DamageError(f"{file.path} has {stamp.size} bytes, not {file.size}")
+        try:
+            with self._backend.open(f"{key}/{file.path}") as source:
+                sha256 = _sha256(source)
+        except FileNotFoundError:
+            raise DamageError(f"{file.path} is missing") from None
+        if sha256 != file.sha256:
+            raise DamageError(f"the bytes of {file.path} are not those published")
+        self._sound[f"{key}/{file.path}"] = stamp
+
+
+def _sha256(source: pa.NativeFile) -> str:
+    sha256 = hashlib.sha256()
+    while piece := source.read(_READ_BYTES):
+        sha256.update(piece)
+    return sha256.hexdigest()

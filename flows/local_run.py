@@ -46,6 +46,7 @@ def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) ->
         flow = _flow_for(recipe)  # while the server gets ready
         if server:
             server.ready()
+            stack.enter_context(_no_heartbeat())
         listener.set(hear)
         return flow(recipe, store=at.location, principal=at.principal)
 
@@ -64,6 +65,18 @@ def _flow_for(recipe: Recipe) -> Flow[..., ArtifactRef]:
     from flows.compile_redshifts import compile_redshifts
 
     return compile_redshifts
+
+
+@contextmanager
+def _no_heartbeat() -> Iterator[None]:
+    """Tell Prefect to send no heartbeat: nobody outlives this run to miss it.
+
+    Its sender sleeps in whole seconds, for which the end of every flow would wait.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # no variable says None
+        yield
 
 
 @contextmanager

@@ -1,0 +1,128 @@
+import importlib.util
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows.private_server import private_server
+
+ROOT = Path(__file__).parents[2]
+TOY_APP = Path(__file__).with_name("toy_app.py")
+
+
+@pytest.fixture(scope="session")
+def toys():
+    spec = importlib.util.spec_from_file_location("toy_app", TOY_APP)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["toy_app"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A private server for the whole session, which tests also use as somebody else's."""
+    with private_server(tmp_path_factory.mktemp("homes")) as running:
+        running.ready()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def prefect_client_settings(server):
+    from prefect import settings
+
+    chosen = {
+        settings.PREFECT_API_URL: server.url,
+        settings.PREFECT_HOME: server.home,
+        settings.PREFECT_LOGGING_TO_API_ENABLED: False,
+        settings.PREFECT_LOGGING_LEVEL: "CRITICAL",
+        settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
+    with settings.temporary_settings(chosen):
+        yield
+
+
+@pytest.fixture(scope="session")
+def toy_flow(toys, prefect_client_settings):
+    return toys.toy_flow()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where toy stages note what they compute."""
+    monkeypatch.setenv("TOY_FOLDER", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def store(folder, server):
+    """An empty store, whose first private server finds its database migrated."""
+    home = folder / "store" / "prefect" / "server-0"
+    home.mkdir(parents=True)
+    with (
+        closing(sqlite3.connect(server.home / "prefect.db")) as migrated,
+        closing(sqlite3.connect(home / "prefect.db")) as copy,
+    ):
+        migrated.backup(copy)
+    return folder / "store"
+
+
+@pytest.fixture
+def recipe_file(folder):
+    def write(*sources, more=""):
+        lines = [f"    - {{survey: toy, file: {source}}}" for source in sources]
+        text = "\n".join(["schema: 1", "name: toy", "redshifts:", "  surveys:", *lines, more])
+        path = folder / "recipe.yaml"
+        path.write_text(f"{text}\noutput: {{directory: unused}}\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tsm(folder, store):
+    """Start `tsm` with toy stages in a process of its own, and wait for no one."""
+    processes = []
+
+    def start(*arguments, **environment):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+        clean |= {"PYTHONPATH": str(ROOT), "HOME": str(folder), **environment}
+        command = [sys.executable, TOY_APP, *map(str, arguments), "--store", store]
+        process = subprocess.Popen(
+            command, env=clean, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def wait_until():
+    def wait(condition, seconds=30):
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < end, f"not so after {seconds} s"
+            time.sleep(0.05)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def family():
+    """All processes that a process has started, and their descendants."""
+
+    def of(process):
+        return psutil.Process(process.pid).children(recursive=True)
+
+    return of

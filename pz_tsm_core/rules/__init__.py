@@ -1,9 +1,7 @@
 """The flag-rule language: text, checked expression, vectorised mask. Never eval."""
 
 from pz_tsm_core.rules.check import Kind, column_kinds
-from pz_tsm_core.rules.expression import Expression, check_all, parse
+from pz_tsm_core.rules.expression import Expression, parse
 from pz_tsm_core.rules.first_match import FirstMatch, first_match
 
-__all__ = [
-    "Expression", "FirstMatch", "Kind", "check_all", "column_kinds", "first_match", "parse",
-]
+__all__ = ["Expression", "FirstMatch", "Kind", "column_kinds", "first_match", "parse"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pz_tsm_core.errors import Problem, Problems
+from pz_tsm_core.errors import Problem
 from pz_tsm_core.rules.check import Checker, Kind, column_kinds
 from pz_tsm_core.rules.evaluate import evaluate
 from pz_tsm_core.rules.parse import parse_tree
@@ -103,11 +102,3 @@ def parse(
     checker.require(tree, kind)
     checker.problems.raise_if_any()
     return Expression(text, tree, kind, where)
-
-
-def check_all(expressions: Iterable[Expression], schema: pa.Schema) -> None:
-    """Refuse, with every mistake, expressions that do not fit a table of this schema."""
-    problems = Problems()
-    for expression in expressions:
-        problems.extend(expression.problems(schema))
-    problems.raise_if_any()

@@ -35,8 +35,6 @@ MAX_DEPTH = 32
 #: Digits of the largest 64-bit integer.
 MAX_DIGIT = 19
 
-WORDS = frozenset({"and", "or", "not", "in", "is", "null", "finite", "between", "contains",
-                   "starts", "with", "true", "false"})
 FUNCTIONS = (*get_args(Function), "digit")
 
 
@@ -93,9 +91,6 @@ class _Builder(Transformer[Token, Node]):
         return Literal(_place(parts[0]), parts[0] == "true")
 
     def column(self, parts: list[Token]) -> Node:
-        if parts[0] in WORDS:
-            raise _Refusal(_place(parts[0]), f"the word `{parts[0]}`",
-                           "a value (a column of that name is written in backquotes)")
         return Column(_place(parts[0]), str(parts[0]))
 
     def quoted_column(self, parts: list[Token]) -> Node:

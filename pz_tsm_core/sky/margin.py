@@ -14,7 +14,8 @@ from typing import NamedTuple
 import cdshealpix
 import numpy as np
 import numpy.typing as npt
-from hats.pixel_math import healpix_shim
+
+from pz_tsm_core.sky.uncompiled import hats
 
 Int64s = npt.NDArray[np.int64]
 
@@ -40,7 +41,7 @@ def cell_order(margin_arcsec: float) -> int:
     next to the poles at the seams between polar base cells (Gorski et al. 2005, ApJ 622, 759: the
     polar projection, whose shear is largest there), so its rule leaves 7 % to spare.
     """
-    return int(healpix_shim.margin2order(margin_arcsec / 60.0))
+    return int(hats.pixel_math.healpix_shim.margin2order(margin_arcsec / 60.0))
 
 
 def on_border(index: Int64s, tile: Tile, order: int) -> npt.NDArray[np.bool_]:

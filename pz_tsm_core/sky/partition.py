@@ -12,13 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from astropy import units
 from astropy.coordinates import Latitude, Longitude
-from hats.io import paths
-from hats.io.file_io.file_io import get_parquet_write_table_kwargs
-from hats.pixel_math import HealpixPixel
-from hats.pixel_math.spatial_index import SPATIAL_INDEX_COLUMN
 
 from pz_tsm_core.errors import Code, Problems, refuse
 from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile, cell_order, cells_of, on_border
+from pz_tsm_core.sky.uncompiled import hats
+
+SPATIAL_INDEX_COLUMN = hats.pixel_math.spatial_index.SPATIAL_INDEX_COLUMN  # `_healpix_29`
 
 #: 14 times cheaper to write than HATS' level 15, for files 5 % larger (docs/adr/005).
 PARQUET = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
@@ -193,7 +192,12 @@ def _describe(collection: Collection, tile: Tile, table: pa.Table, index: Int64s
 
 def write_parquet(catalog: Path, tile: Tile, table: pa.Table) -> None:
     """Write a partition where HATS looks for it, in the encodings of HATS."""
-    target = Path(paths.pixel_catalog_file(catalog, HealpixPixel(*tile)).path)
+    target = partition_file(catalog, tile)
     target.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, target,
-                   **get_parquet_write_table_kwargs(table.schema, write_table_kwargs=PARQUET))
+    encodings = hats.io.file_io.get_parquet_write_table_kwargs
+    pq.write_table(table, target, **encodings(table.schema, write_table_kwargs=PARQUET))
+
+
+def partition_file(catalog: Path, tile: Tile) -> Path:
+    """Where HATS looks for a partition."""
+    return Path(hats.io.paths.pixel_catalog_file(catalog, hats.pixel_math.HealpixPixel(*tile)).path)

@@ -11,28 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hats.catalog import CatalogType, PartitionInfo, TableProperties
-from hats.catalog.dataset.collection_properties import CollectionProperties
-from hats.io import file_io, paths
-from hats.io.skymap import write_skymap
-from hats.pixel_math import HealpixPixel
-from hats.pixel_math.spatial_index import SPATIAL_INDEX_COLUMN
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile, Tiling, margin_rows
 from pz_tsm_core.sky.partition import (
     SKYMAP_ORDER,
+    SPATIAL_INDEX_COLUMN,
     Collection,
     Partition,
+    partition_file,
     plan_partitions,
     sorted_with_index,
     write_parquet,
     write_partition,
 )
+from pz_tsm_core.sky.uncompiled import hats
 
 __all__ = ["Collection", "Partition", "Tile", "finish_collection", "plan_partitions",
            "refuse_existing", "write_collection", "write_partition", "write_table_as_collection"]
@@ -176,41 +174,43 @@ def _write_skymaps(collection: Collection, written: list[Partition]) -> None:
     counts = np.zeros(12 * 4**SKYMAP_ORDER, dtype=np.int64)
     for partition in written:
         counts[partition.sky_cells] += partition.sky_counts
-    write_skymap(counts, collection.catalog_path)
+    hats.io.skymap.write_skymap(counts, collection.catalog_path)
     # The same map once more: LSDB takes the coverage of a catalogue from this older name.
-    file_io.write_fits_image(counts, paths.get_point_map_file_pointer(collection.catalog_path))
+    point_map = hats.io.paths.get_point_map_file_pointer(collection.catalog_path)
+    hats.io.file_io.write_fits_image(counts, point_map)
 
 
 def _write_metadata(
     collection: Collection, catalog: Path, name: str, tiles: dict[Tile, int]
 ) -> None:
     """Write what a reader needs before any partition: schema, footers, pixels, properties."""
-    dataset = catalog / paths.DATASET_DIR
+    dataset = catalog / hats.io.paths.DATASET_DIR
     dataset.mkdir(parents=True, exist_ok=True)
     schema = collection.stored_schema.remove_metadata()
-    pq.write_metadata(schema, dataset / paths.PARQUET_COMMON_METADATA_FILENAME)
-    pq.write_metadata(schema, dataset / paths.PARQUET_METADATA_FILENAME,
+    pq.write_metadata(schema, dataset / hats.io.paths.PARQUET_COMMON_METADATA_FILENAME)
+    pq.write_metadata(schema, dataset / hats.io.paths.PARQUET_METADATA_FILENAME,
                       metadata_collector=[_footer(catalog, tile) for tile in tiles])
-    PartitionInfo([HealpixPixel(*tile) for tile in tiles]).write_to_file(catalog_path=catalog)
+    pixels = [hats.pixel_math.HealpixPixel(*tile) for tile in tiles]
+    hats.catalog.PartitionInfo(pixels).write_to_file(catalog_path=catalog)
     _table_properties(collection, catalog, name, tiles).to_properties_file(catalog)
 
 
 def _footer(catalog: Path, tile: Tile) -> pq.FileMetaData:
-    file = Path(paths.pixel_catalog_file(catalog, HealpixPixel(*tile)).path)
+    file = partition_file(catalog, tile)
     footer = pq.read_metadata(file)
-    footer.set_file_path(file.relative_to(catalog / paths.DATASET_DIR).as_posix())
+    footer.set_file_path(file.relative_to(catalog / hats.io.paths.DATASET_DIR).as_posix())
     return footer
 
 
 def _table_properties(
     collection: Collection, catalog: Path, name: str, tiles: dict[Tile, int]
-) -> TableProperties:
+) -> Any:
     if name == collection.name:
-        of_type = {"catalog_type": CatalogType.OBJECT, "skymap_order": SKYMAP_ORDER}
+        of_type: dict[str, Any] = {"catalog_type": "object", "skymap_order": SKYMAP_ORDER}
     else:
-        of_type = {"catalog_type": CatalogType.MARGIN, "primary_catalog": collection.name,
+        of_type = {"catalog_type": "margin", "primary_catalog": collection.name,
                    "margin_threshold": collection.margin_arcsec}
-    return TableProperties(
+    return hats.catalog.TableProperties(
         catalog_name=name,
         total_rows=sum(tiles.values()),
         ra_column=collection.ra_column,
@@ -228,7 +228,7 @@ def _table_properties(
 
 
 def _provenance(path: Path) -> dict[str, object]:
-    made: dict[str, object] = TableProperties.new_provenance_dict(
+    made: dict[str, object] = hats.catalog.TableProperties.new_provenance_dict(
         path, builder="pz-tsm"
     )
     return made
@@ -238,7 +238,7 @@ def _write_collection_properties(collection: Collection) -> None:
     margin = {}
     if collection.margin_arcsec is not None:
         margin = {"all_margins": [collection.margin_name], "default_margin": collection.margin_name}
-    CollectionProperties(
+    hats.catalog.dataset.collection_properties.CollectionProperties(
         name=collection.name,
         hats_primary_table_url=collection.name,
         **margin,

@@ -54,7 +54,8 @@ def _truth(survey: MockSurvey, rows: Measurements, native: pa.Table) -> pa.Table
     """What is true of every row, beside its place in the native file.
 
     `z` is what the file says, at the precision of the file, and null where the row has no
-    redshift; `quality` and the rest are what the native flags were derived from.
+    redshift (quality 0), even if the file has a number there. `quality` and the rest are what the
+    native flags were derived from; a flag for stars may leave no room for the instrument.
     """
     n = len(rows)
     kinds = pa.DictionaryArray.from_arrays(rows.object_class.astype(np.int8), list(CLASSES))

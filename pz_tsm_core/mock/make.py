@@ -77,10 +77,19 @@ def make_mock(
     try:
         _make(MockPaths(aside, {}), spec, surveys, workers, progress or _silent)
         aside.chmod(0o755)
-        aside.replace(directory)
+        _move_in_place(aside, paths, spec)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return paths
+
+
+def _move_in_place(aside: Path, paths: MockPaths, spec: MockSky) -> None:
+    try:
+        aside.replace(paths.root)
+    except OSError:
+        # Somebody else was faster: theirs stands, when it is the same sky.
+        if not _already_made(paths, spec):
+            raise
 
 
 def _already_made(paths: MockPaths, spec: MockSky) -> bool:

@@ -18,14 +18,15 @@ SURVEYS = (
                id_column="SPECID"),
     MockSurvey("primus", "primus.fits", share=0.2, z_range=(0.1, 1.2),
                qualities={1: 0.2, 2: 0.25, 3: 0.55}, encode=native.primus, id_column="OBJNAME",
-               instruments={"g": 1.0}, z_error={"g": 0.005}),
+               instruments={"g": 1.0}, z_error={"g": 0.005}, star_quality=0),
     MockSurvey("vandels", "vandels.parquet", share=0.05, z_range=(0.8, 4.0),
                qualities={0: 0.05, 1: 0.12, 2: 0.15, 3: 0.1, 4: 0.58}, encode=native.vandels,
                id_column="id", z_decimals=4, deep_only=True, stars=0.0),
     MockSurvey("3dhst", "3dhst.parquet", share=0.1, z_range=(0.3, 3.5),
                qualities={0: 0.2, 3: 0.8}, encode=native.hst3d, id_column="phot_id",
                instruments={"s": 0.1, "g": 0.4, "p": 0.5},
-               z_error={"s": 2e-4, "g": 0.003, "p": 0.03}, z_decimals=5, deep_only=True),
+               z_error={"s": 2e-4, "g": 0.003, "p": 0.03}, z_decimals=5, deep_only=True,
+               star_quality=0),
 )
 
 

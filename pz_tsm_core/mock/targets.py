@@ -86,6 +86,7 @@ class MockSurvey:
     z_decimals : digits that the native file keeps
     outside : fraction of targets off the footprint
     stars : fraction of targets that are stars
+    star_quality : of their redshifts; 0 where the flag for stars takes the place of one
     deep_only : whether it looks at the deep fields alone
     hard : whether it measures both members of the close pairs
     """
@@ -102,6 +103,7 @@ class MockSurvey:
     z_decimals: int = 6
     outside: float = 0.15
     stars: float = 0.03
+    star_quality: int = 4
     deep_only: bool = False
     hard: bool = False
 
@@ -129,7 +131,7 @@ def observe(
     ra, dec = shifted(sky.ra[target], sky.dec[target], distance, rng.uniform(0, 2 * np.pi, n))
     star = sky.object_class[target] == STAR
     quality = _draw(survey.qualities, n, rng)
-    quality[star] = max(survey.qualities)
+    quality[star] = survey.star_quality
     instrument = np.array(sorted(survey.instruments))[_draw_index(survey.instruments, n, rng)]
     z_true = sky.z[target]
     error = np.select([instrument == kind for kind in survey.z_error],

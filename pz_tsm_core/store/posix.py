@@ -20,6 +20,9 @@ from pz_tsm_core.store.faults import point
 #: Staging folders of another machine or boot are left alone for this long (a week).
 FOREIGN_SECONDS = 7 * 24 * 3600
 
+#: A folder without owner was left within an instant of its making or removal, and holds nothing.
+UNCLAIMED_SECONDS = 3600
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _OWNER = "owner.json"
 
@@ -214,7 +217,7 @@ def _is_abandoned(folder: Path) -> bool:
     """
     owner = folder / _OWNER
     if not owner.exists():
-        return _untouched_seconds(folder) > FOREIGN_SECONDS
+        return _untouched_seconds(folder) > UNCLAIMED_SECONDS
     with owner.open("rb") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -103,6 +103,16 @@ def test_what_another_machine_left_is_swept_only_after_a_week(tmp_path, days, sw
     assert folder.exists() is not swept
 
 
+@pytest.mark.parametrize(("minutes", "swept"), [(1, False), (70, True)])
+def test_a_folder_that_nobody_claimed_is_swept_after_an_hour(tmp_path, minutes, swept):
+    folder = tmp_path / ".staging" / "nobodys"
+    folder.mkdir(parents=True)
+    old = folder.stat().st_mtime - minutes * 60
+    os.utime(folder, (old, old))
+    open_store(tmp_path).publish(REQUEST, fill)
+    assert folder.exists() is not swept
+
+
 def test_nothing_is_visible_before_every_byte_and_name_is_synced(tmp_path, monkeypatch):
     synced, log = [], []
     real_fsync, real_rename = os.fsync, os.rename

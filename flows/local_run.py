@@ -47,6 +47,7 @@ def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) ->
         if server:
             server.ready()
             stack.enter_context(_no_heartbeat())
+            stack.callback(_send_what_waits)
         listener.set(hear)
         return flow(recipe, store=at.location, principal=at.principal)
 
@@ -77,6 +78,13 @@ def _no_heartbeat() -> Iterator[None]:
 
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # no variable says None
         yield
+
+
+def _send_what_waits() -> None:
+    """Let Prefect send the last states before the server goes; it would fail to at exit."""
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=GRACE_SECONDS)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 from pz_tsm_core.errors import Code, Problems, TsmError, refuse
 from pz_tsm_core.model.artifact import Access, ArtifactRef
 from pz_tsm_core.model.pins import CatalogPin, DustPin, FilePin
-from pz_tsm_core.model.recipe import ObjectCatalog, Recipe
+from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, SurveyFile, UserTable
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.store import Store
@@ -78,8 +78,9 @@ def _sources(recipe: Recipe, problems: Problems) -> list[Source]:
         *(partial(get_survey, entry.survey) for entry in redshifts.surveys),
         *(partial(survey_of_table, entry) for entry in redshifts.tables),
     ]
+    entries: list[SurveyFile | UserTable] = [*redshifts.surveys, *redshifts.tables]
     sources = []
-    for entry, define in zip((*redshifts.surveys, *redshifts.tables), definitions, strict=True):
+    for entry, define in zip(entries, definitions, strict=True):
         survey = _collect(problems, define)
         file = _collect(problems, partial(_pin_file, entry.file, entry.access))
         if survey and file:

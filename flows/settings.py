@@ -11,6 +11,7 @@ STORE_VARIABLE = "PZ_TSM_STORE"
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_DEBUG_LEVEL": "CRITICAL",  # of Prefect's own threads
 }
 
 #: Never a pickle on disk, also where no decorator says so.

@@ -62,21 +62,22 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def store(folder, server):
-    """An empty store, whose first private server finds its database migrated."""
-    home = folder / "store" / "prefect" / "server-0"
-    home.mkdir(parents=True)
-    with (
-        closing(sqlite3.connect(server.home / "prefect.db")) as migrated,
-        closing(sqlite3.connect(home / "prefect.db")) as copy,
-    ):
-        migrated.backup(copy)
+    """An empty store, whose private servers find their databases migrated."""
+    with closing(sqlite3.connect(server.home / "prefect.db")) as migrated:
+        for name in ("server-0", "server-1"):
+            home = folder / "store" / "prefect" / name
+            home.mkdir(parents=True)
+            with closing(sqlite3.connect(home / "prefect.db")) as copy:
+                migrated.backup(copy)
     return folder / "store"
 
 
 @pytest.fixture
 def recipe_file(folder):
     def write(*sources, more=""):
-        lines = [f"    - {{survey: toy, file: {source}}}" for source in sources]
+        for source in sources:
+            (folder / source).touch()
+        lines = [f"    - {{survey: desi_dr1, file: {source}}}" for source in sources]
         text = "\n".join(["schema: 1", "name: toy", "redshifts:", "  surveys:", *lines, more])
         path = folder / "recipe.yaml"
         path.write_text(f"{text}\noutput: {{directory: unused}}\n")

@@ -1,10 +1,11 @@
 import json
+from functools import partial
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from pz_tsm_core.errors import Code, TransientError, TsmError
 
+from pz_tsm_core.errors import Code, TransientError, TsmError
 from tasks.stage import Moment, StoreAt, listener
 
 
@@ -40,7 +41,8 @@ def test_second_run_is_shown_as_cached_and_computes_nothing(
     shown = []
     for _ in range(2):
         state = toy_flow(toys.recipe("one", "two"), store=str(store), return_state=True)
-        shown.append(wait_until(lambda: states_of(state.state_details.flow_run_id)))
+        run_id = state.state_details.flow_run_id
+        shown.append(wait_until(partial(states_of, run_id)))
     labels = ["fetch one", "fetch two", "join", "share"]
     assert shown == [dict.fromkeys(labels, "Completed"), dict.fromkeys(labels, "Cached")]
     assert sorted(toys.calls()) == labels

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import typer
+
+import flows.order
+import flows.pins
+from flows import commands
 from pz_tsm_core.errors import Code, Problem, TransientError, refuse
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.policy import CombinePolicy, SplitPolicy
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.stages import COMBINE, RETRIEVE, SPLIT
 from pz_tsm_core.store import Draft, Store
-
-import flows.order
-import flows.pins
-from flows import commands
 from tasks.stage import StoreAt, stage_task
 
 BIG = 2**63 - 1  # an int64 that no float can hold
@@ -92,12 +92,13 @@ def share(draft: Draft, store: Store, *, whole: ArtifactRef, policy: SplitPolicy
 
 
 def order(recipe: Recipe, pins, do):
-    parts = [do(fetch, source=entry.file) for entry in recipe.redshifts.surveys]
+    sources = [Path(entry.file).name for entry in recipe.redshifts.surveys]
+    parts = [do(fetch, source=source) for source in sources]
     return do(share, whole=do(join, parts=parts, policy=recipe.combine), policy=recipe.split)
 
 
 def recipe(*sources: str, **policies) -> Recipe:
-    surveys = [{"survey": "toy", "file": source} for source in sources]
+    surveys = [{"survey": "desi_dr1", "file": source} for source in sources]
     content = {"schema": 1, "name": "toy", "redshifts": {"surveys": surveys}, **policies}
     return Recipe.model_validate({**content, "output": {"directory": "unused"}})
 
@@ -112,14 +113,13 @@ def toy_flow():
     def toy(recipe: Recipe, store: str, principal: Principal = submission.LOCAL) -> ArtifactRef:
         return submission.carry_out(order, recipe, StoreAt(location=store, principal=principal))
 
-    submission.pin = lambda recipe, store: flows.pins.Pins()
+    submission.pin = lambda recipe, store: flows.pins.Pins()  # toys come from nowhere
     return toy
 
 
 def main() -> None:
     from flows import local_run
 
-    flows.pins.pin = lambda recipe, store: flows.pins.Pins()
     flows.order.order_for = lambda recipe: order
     local_run._flow_for = lambda recipe: toy_flow()
     app = typer.Typer()

@@ -51,6 +51,7 @@ class Code(StrEnum):
     STORE_UNSUPPORTED = "store.unsupported"  # a location or layout of another kind or later date
     STORE_IO = "store.io"  # the file system refused: full disk, permission
     OUTPUT_EXISTS = "output.exists"
+    OUTPUT_WRITE = "output.write"  # the folder that the recipe names cannot be written to
     SERVICE_UNREACHABLE = "service.unreachable"
     APPLICATION_MISSING = "application.missing"  # the wheel alone, without flows and tasks
 

@@ -10,6 +10,12 @@ from distributed import Client, LocalCluster
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.policy import ClusterPolicy
 
+#: Left alone, Dask's status pages listen on every interface of the machine.
+LOOPBACK_ONLY = {
+    "dashboard_address": "127.0.0.1:0",
+    "worker_dashboard_address": "127.0.0.1:0",
+}
+
 
 @contextmanager
 def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
@@ -33,7 +39,8 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
             n_workers=policy.workers if processes else 1,
             threads_per_worker=1 if processes else policy.workers,
             processes=processes,
-            dashboard_address=None,
+            **LOOPBACK_ONLY,
+            **({"host": "127.0.0.1"} if processes else {}),
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
         client.as_current(),

@@ -13,7 +13,7 @@ _SOURCE = "the user's recipe"
 
 def survey_of_table(table: UserTable) -> Survey:
     """The definition that a recipe's `redshifts.tables` entry amounts to."""
-    columns: dict[str, dict[str, Any]] = {
+    columns: dict[str, Any] = {
         "ra": {"from": table.columns["ra"], "unit": "deg"},
         "dec": {"from": table.columns["dec"], "unit": "deg"},
         "z": {"from": table.columns["z"]},
@@ -22,6 +22,8 @@ def survey_of_table(table: UserTable) -> Survey:
         columns["id"] = {"from": table.columns["id"]}
     if "z_err" in table.columns:
         columns["z_err"] = {"from": table.columns["z_err"]}
+    if "quality" in table.columns:
+        columns["others"] = [table.columns["quality"]]
     return Survey.model_validate({
         "schema": 1,
         "key": table.name,

@@ -1,0 +1,88 @@
+"""What many tests share: a small mock sky, and the whole pipeline run over it without Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from flows.order import order_for
+from flows.pins import pin
+from pz_tsm_core.mock import MockPaths, MockSky, make_mock
+from pz_tsm_core.model.artifact import ArtifactRef, Manifest
+from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.recipes import load_recipe
+from pz_tsm_core.store import Store, open_store
+from tasks.stage import StageTask
+
+RECIPE = Path(__file__).parents[1] / "pz_tsm_core" / "mock" / "recipe.yaml"
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data of others; the tests that need it are skipped where it is not."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder ../shared/data with real catalogues is not here")
+    return SHARED
+
+
+@dataclass(frozen=True)
+class Done:
+    """A recipe run through: its store, and the manifest of every stage by label."""
+
+    store: Store
+    manifests: dict[str, Manifest]
+
+    def table(self, stage: str, name: str) -> pa.Table:
+        """A table that a stage left."""
+        return self.store.read_table(self.manifests[stage].ref, name)
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Content digest of every stage's artifact."""
+        return {label: manifest.content for label, manifest in self.manifests.items()}
+
+
+def run_through(recipe: Recipe, store: Store) -> Done:
+    """Carry out the order of a recipe stage by stage, in this thread."""
+    manifests: dict[str, Manifest] = {}
+
+    def do(stage: StageTask[...], /, **parameters: Any) -> ArtifactRef:
+        manifest = stage.run(store, **parameters)
+        manifests[stage.label(**parameters)] = manifest
+        return manifest.ref
+
+    order_for(recipe)(recipe, pin(recipe, store), do)
+    return Done(store, manifests)
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[[Recipe, Store], Done]:
+    """`run_through`, for tests that run recipes of their own."""
+    return run_through
+
+
+@pytest.fixture(scope="session")
+def mock_sky(tmp_path_factory: pytest.TempPathFactory) -> MockPaths:
+    """A small sky with all that is hard: poles of pixels, repeats, stars, blunders, no ids."""
+    spec = MockSky(n_objects=12_000, n_redshifts=2_400, n_hard=12, seed=7)
+    paths = make_mock(tmp_path_factory.mktemp("sky") / "mock", spec)
+    (paths.root / "recipe.yaml").write_text(RECIPE.read_text("utf-8"), "utf-8")
+    return paths
+
+
+@pytest.fixture(scope="session")
+def mock_recipe(mock_sky: MockPaths) -> Recipe:
+    """The recipe that comes with a mock sky."""
+    return load_recipe(mock_sky.root / "recipe.yaml")
+
+
+@pytest.fixture(scope="session")
+def mock_run(mock_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The whole pipeline over the small mock sky."""
+    return run_through(mock_recipe, open_store(tmp_path_factory.mktemp("store")))

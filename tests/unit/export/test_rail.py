@@ -1,0 +1,75 @@
+"""The HDF5 layout that RAIL reads, opened with h5py alone."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pz_tsm_core.export.rail import rail_names, write_rail
+from pz_tsm_core.model.schema import GALAXY_ID
+from pz_tsm_core.ops.photometry import magnitude_columns
+
+ID = 576460752321327074  # no float64 holds it
+
+
+@pytest.fixture
+def table() -> pa.Table:
+    mag, mag_err = magnitude_columns("u")
+    schema = pa.schema([GALAXY_ID.field, ("objectId", pa.int64()), ("z", pa.float64()),
+                        ("z_err", pa.float64()), mag.field, mag_err.field,
+                        ("split", pa.string())])
+    return pa.table([
+        pa.array([1, 2, 3], pa.int64()), pa.array([ID, ID + 1, ID + 2]),
+        pa.array([0.1, 0.2, 0.3]), pa.array([0.01, None, 0.02]),
+        pa.array([25.0, None, 24.0]), pa.array([0.1, None, 0.2]),
+        pa.array(["train", "test", "train"]),
+    ], schema=schema)
+
+
+@pytest.fixture
+def files(table, tmp_path):
+    paths = {part: tmp_path / f"{part}.hdf5" for part in ("train", "test", "validation")}
+    counts = write_rail(paths, table.to_batches(max_chunksize=2), table.schema,
+                        names=rail_names(table.column_names), provenance={"a": 1})
+    assert counts == {"train": 2, "test": 1, "validation": 0}
+    return paths
+
+
+def test_every_column_is_one_flat_dataset_under_photometry(files) -> None:
+    with h5py.File(files["train"]) as file:
+        assert list(file) == ["photometry"]
+        group = file["photometry"]
+        assert set(group) == {"object_id", "galaxy_id", "redshift", "redshift_err", "mag_u_lsst",
+                              "mag_err_u_lsst"}
+        assert all(dataset.shape == (2,) for dataset in group.values())
+
+
+def test_ids_keep_all_their_digits(files) -> None:
+    with h5py.File(files["train"]) as file:
+        assert file["photometry/object_id"].dtype == np.int64
+        assert file["photometry/object_id"][:].tolist() == [ID, ID + 2]
+
+
+def test_non_detections_are_99_and_unknown_errors_nan(files) -> None:
+    with h5py.File(files["test"]) as file:
+        assert file["photometry/mag_u_lsst"][:].tolist() == [99.0]
+        assert file["photometry/mag_err_u_lsst"][:].tolist() == [99.0]
+        assert np.isnan(file["photometry/redshift_err"][0])
+
+
+def test_units_and_ucds_stand_beside_the_values(files) -> None:
+    with h5py.File(files["train"]) as file:
+        assert file["photometry/mag_u_lsst"].attrs["unit"] == "mag"
+        assert file["photometry/mag_u_lsst"].attrs["ucd"] == "phot.mag;em.opt.U"
+        assert file.attrs["pz_tsm_manifest"] == '{"a": 1}'
+
+
+def test_equal_rows_give_equal_bytes(table, files, tmp_path) -> None:
+    again = {"train": tmp_path / "again.hdf5"}
+    write_rail(again, table.to_batches(), table.schema, names=rail_names(table.column_names),
+               provenance={"a": 1})
+    with h5py.File(again["train"]) as ours, h5py.File(files["train"]) as theirs:
+        for name in ours["photometry"]:
+            assert np.array_equal(ours["photometry"][name], theirs["photometry"][name])

@@ -20,7 +20,8 @@ from pz_tsm_core.store.faults import point
 #: Staging folders of another machine or boot are left alone for this long (a week).
 FOREIGN_SECONDS = 7 * 24 * 3600
 
-#: A folder without owner was left within an instant of its making or removal, and holds nothing.
+#: A folder that says nothing of its owner was left within an instant of its making or removal,
+#: and holds no data.
 UNCLAIMED_SECONDS = 3600
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -216,7 +217,7 @@ def _is_abandoned(folder: Path) -> bool:
     one machine. Whatever comes from elsewhere must also have been untouched for a week.
     """
     owner = folder / _OWNER
-    if not owner.exists():
+    if not owner.exists() or owner.stat().st_size == 0:
         return _untouched_seconds(folder) > UNCLAIMED_SECONDS
     with owner.open("rb") as handle:
         try:

@@ -107,7 +107,9 @@ def test_what_another_machine_left_is_swept_only_after_a_week(tmp_path, days, sw
 def test_a_folder_that_nobody_claimed_is_swept_after_an_hour(tmp_path, minutes, swept):
     folder = tmp_path / ".staging" / "nobodys"
     folder.mkdir(parents=True)
+    (folder / "owner.json").touch()
     old = folder.stat().st_mtime - minutes * 60
+    os.utime(folder / "owner.json", (old, old))
     os.utime(folder, (old, old))
     open_store(tmp_path).publish(REQUEST, fill)
     assert folder.exists() is not swept

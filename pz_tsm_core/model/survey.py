@@ -23,7 +23,13 @@ def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-class IdColumns(Value):
+class NativeColumns(Value):
+    """Base of what says from which native column a standard column comes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class IdColumns(NativeColumns):
     """The native column, or columns together, that name a row within the survey."""
 
     from_: Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)] = Field(
@@ -31,13 +37,13 @@ class IdColumns(Value):
     )
 
 
-class TextColumn(Value):
+class TextColumn(NativeColumns):
     """A native column that is kept as text."""
 
     from_: Text = Field(alias="from")
 
 
-class NumberColumn(Value):
+class NumberColumn(NativeColumns):
     """A number: a native column or a formula over several, and which of its values count.
 
     Later kinds of columns (velocities, sexagesimal angles, the first of several) get their own
@@ -63,7 +69,7 @@ class NumberColumn(Value):
         return self
 
 
-class AngleColumn(Value):
+class AngleColumn(NativeColumns):
     """A native column that holds one coordinate, J2000/ICRS."""
 
     from_: Text = Field(alias="from")

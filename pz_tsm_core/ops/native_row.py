@@ -13,7 +13,10 @@ from pz_tsm_core.errors import Code, refuse
 #: Whole numbers up to here are exact in a float64.
 EXACT = 2**53
 
-_NULL, _INTEGER, _FLOAT, _TEXT, _TRUTH = b"\x00", b"i", b"f", b"s", b"b"
+#: Fixed-width text is padded with it; no other white space is removed.
+BLANK = " "
+
+_NULL, _INTEGER, _LARGE, _FLOAT, _TEXT, _TRUTH = b"\x00", b"i", b"u", b"f", b"s", b"b"
 
 
 def key_text(table: pa.Table, columns: Sequence[str]) -> pa.Array:
@@ -34,7 +37,7 @@ def _part(column: pa.ChunkedArray, name: str) -> pa.Array:
     values = _plain(column)
     type_ = values.type
     if pa.types.is_string(type_):
-        text = pc.utf8_trim_whitespace(values)
+        text = pc.utf8_trim(values, BLANK)
         return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
     if pa.types.is_integer(type_):
         return values.cast(pa.string())
@@ -61,7 +64,7 @@ def native_text(column: pa.ChunkedArray) -> pa.Array:
     """A native flag as text: whole numbers in decimal, text without the blanks around it."""
     values = _plain(column)
     if pa.types.is_string(values.type):
-        return pc.utf8_trim_whitespace(values)
+        return pc.utf8_trim(values, BLANK)
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
     return values.cast(pa.string())
@@ -70,9 +73,9 @@ def native_text(column: pa.ChunkedArray) -> pa.Array:
 def row_bytes(table: pa.Table) -> list[bytes]:
     """Canonical bytes of every row: its values in the order of the column names.
 
-    A null or NaN is 00; a whole number, of whatever type, `i` and 8 bytes (two's complement);
-    another number `f` and the 8 bytes of its float64; true or false `b` and 01 or 00; text
-    without blanks at its end `s`, 4 bytes of length and UTF-8. All little-endian.
+    A null or NaN is 00; a whole number, of whatever type, `i` and 8 bytes (two's complement), or
+    `u` from 2**63 on; another number `f` and the 8 bytes of its float64; true or false `b` and
+    01 or 00; text without blanks at its end `s`, 4 bytes of length and UTF-8. All little-endian.
     """
     names = sorted(table.column_names, key=str.encode)
     columns = [_value_bytes(_plain(table[name]), name) for name in names]
@@ -84,7 +87,7 @@ def _value_bytes(values: pa.Array, name: str) -> list[bytes]:
     if pa.types.is_null(type_):
         return [_NULL] * len(values)
     if pa.types.is_string(type_):
-        text = pc.utf8_rtrim_whitespace(values).to_pylist()
+        text = pc.utf8_rtrim(values, BLANK).to_pylist()
         return [_NULL if t is None else _text_bytes(t) for t in text]
     if pa.types.is_boolean(type_):
         return [_NULL if b is None else _TRUTH + bytes([b]) for b in values.to_pylist()]
@@ -110,8 +113,9 @@ def _number_bytes(values: pa.Array) -> list[bytes]:
         words = np.where(whole, words, numbers.view("V8"))
         tags = np.where(whole, _INTEGER, _FLOAT)
     else:
-        words = numbers.astype(np.uint64 if numbers.dtype == np.uint64 else np.int64).view("V8")
-        tags = np.full(len(numbers), _INTEGER)
+        large = numbers >= 2**63 if numbers.dtype == np.uint64 else np.zeros(len(numbers), bool)
+        words = numbers.astype("<u8" if numbers.dtype == np.uint64 else "<i8").view("V8")
+        tags = np.where(large, _LARGE, _INTEGER)
     return [_NULL if u else t + w for u, t, w in
             zip(unknown.tolist(), tags.tolist(), words.tolist(), strict=True)]
 

@@ -1,14 +1,16 @@
 """Every rule, over a whole table at once, says what a row-by-row reading of it says."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.rules import parse
 
 Row = dict[str, Any]
@@ -50,7 +52,8 @@ def arithmetic(operator, a, b):
 def compare(operator, a, b):
     if not (isinstance(a, int) and isinstance(b, int)):
         a, b = (float(v) if isinstance(v, int | float) else v for v in (a, b))
-    return {"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]
+    return {"==": a == b, "!=": a != b, "<": a < b,
+            "<=": a <= b, ">": a > b, ">=": a >= b}[operator]
 
 
 def digit(x, n):
@@ -122,6 +125,11 @@ def negated(value):
     return lambda row: None if value(row) is None else not value(row)
 
 
+def disjunction(values):
+    """De Morgan: `a or b` is `not (not a and not b)`."""
+    return negated(lambda row: conjunction([negated(value)(row) for value in values]))
+
+
 comparisons = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 conditions = st.recursive(
     st.one_of(
@@ -159,7 +167,7 @@ conditions = st.recursive(
             lambda row: conjunction([p.value(row) for p in ps]))),
         st.lists(inner, min_size=2, max_size=3).map(lambda ps: Pair(
             f"({' or '.join(p.text for p in ps)})",
-            lambda row: negated(lambda r: conjunction([negated(p.value)(r) for p in ps]))(row))),
+            disjunction([p.value for p in ps]))),
     ),
     max_leaves=4,
 )
@@ -187,9 +195,12 @@ def test_a_rule_says_of_a_table_what_it_says_of_each_row(rule, rows):
                               "is", "null", "-", "+", "abs", "digit", ",", "between", "contains"]),
              max_size=40).map(" ".join)))
 def test_any_text_is_a_rule_or_one_clear_refusal(text):
-    from pz_tsm_core.errors import Code, TsmError
+    assert refusals(text) <= {Code.RULE_SYNTAX, Code.RULE_TYPE}
 
+
+def refusals(text):
     try:
         parse(text)
     except TsmError as error:
-        assert set(error.codes) <= {Code.RULE_SYNTAX, Code.RULE_TYPE}
+        return set(error.codes)
+    return set()

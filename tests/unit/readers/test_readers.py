@@ -62,7 +62,8 @@ def test_a_fits_table_is_read_as_astropy_reads_it(tmp_path):
             assert ours[name].to_pylist() == [1, None, 3]
         else:
             np.testing.assert_array_equal(ours[name].to_numpy(), np.asarray(theirs[name]))
-    assert ours["id"].type == pa.int64() and ours["u8"].type == pa.uint64()
+    assert ours["id"].type == pa.int64()
+    assert ours["u8"].type == pa.uint64()
 
 
 def test_a_table_behind_an_image_and_scaled_columns_are_found(tmp_path):
@@ -98,7 +99,8 @@ def test_an_extension_type_is_refused(tmp_path):
 def test_dictionaries_become_text_and_row_labels_of_pandas_are_left_out(tmp_path):
     path = tmp_path / "table.parquet"
     pq.write_table(pa.table({
-        "s": pa.array(["a", None]).dictionary_encode(), "l": pa.array(["b", "c"], pa.large_string()),
+        "s": pa.array(["a", None]).dictionary_encode(),
+        "l": pa.array(["b", "c"], pa.large_string()),
         "__index_level_0__": [0, 1]}), path)
     assert read_table(path).equals(pa.table({"s": pa.array(["a", None]), "l": ["b", "c"]}))
 
@@ -143,7 +145,8 @@ def test_missing_columns_are_all_told_with_the_nearest(tmp_path):
     pq.write_table(TABLE, path)
     error = refusal(path, columns=["nam", "id", "god"])
     assert error.codes == (Code.TABLE_MISSING_COLUMN,) * 2
-    assert "`name`" in error.problems[0].remedy and "`good`" in error.problems[1].remedy
+    assert "`name`" in error.problems[0].remedy
+    assert "`good`" in error.problems[1].remedy
 
 
 def test_a_header_that_repeats_a_name_is_refused(tmp_path):

@@ -82,7 +82,8 @@ def test_a_rule_may_read_only_columns_that_the_definition_names():
     error = refusal(GOOD.replace("Q == 3", "QQ == 3"))
     assert error.codes == (Code.RULE_COLUMN,)
     assert error.problems[0].where.startswith("mine.yaml line 18")
-    parse_survey(GOOD.replace("Q == 3", "QQ == 3").replace("native_flag", "others: [QQ]\n  native_flag"), "x")
+    named = GOOD.replace("Q == 3", "QQ == 3").replace("  native", "  others: [QQ]\n  native")
+    assert "QQ" in parse_survey(named, "mine.yaml").native_columns
 
 
 @pytest.mark.parametrize(("old", "new"), [

@@ -1,0 +1,174 @@
+"""Ids, against the published specification and its test vectors."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.ops.identify import galaxy_ids, identify, row_ids
+from pz_tsm_core.ops.native_row import row_bytes
+from pz_tsm_core.ops.standardize import standardize
+from pz_tsm_core.surveys import get_survey
+
+SPECIFICATION = Path(__file__).parents[3] / "docs" / "reference" / "ids.md"
+
+
+def published(heading):
+    """Rows of the table below a heading, without their backquotes."""
+    section = SPECIFICATION.read_text("utf-8").split(f"### {heading}\n")[1].split("\n#")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    return [tuple(cell.strip("` ") for cell in row) for row in rows[2:]]
+
+
+def independent(*parts):
+    """The formula of the page, written a second time."""
+    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+    return int(digest, 16) % 2**63
+
+
+def vandels(ids, zspec=None, alpha=None, zflg=None):
+    n = len(ids)
+    return pa.table({
+        "id": pa.array(ids, pa.string()),
+        "alpha": alpha if alpha is not None else np.linspace(1, 2, n),
+        "delta": np.linspace(-28, -27, n),
+        "zspec": zspec if zspec is not None else np.linspace(1, 2, n),
+        "zflg": zflg if zflg is not None else np.full(n, 4.0)})
+
+
+@pytest.mark.parametrize(("survey", "release", "key", "n", "row_id"), published("row_id"))
+def test_published_row_ids_hold(survey, release, key, n, row_id):
+    assert independent(survey, release, key, n) == int(row_id)
+    identity = type("", (), {"native_key": pa.array([key]), "native_rank": np.array([int(n)])})
+    assert row_ids(get_survey(survey), identity).tolist() == [int(row_id)]
+    assert get_survey(survey).release == release
+
+
+@pytest.mark.parametrize(("survey", "key", "n", "galaxy_id"), published("galaxy_id"))
+def test_published_galaxy_ids_hold(survey, key, n, galaxy_id):
+    assert independent(survey, key, n) == int(galaxy_id)
+    table = pa.table({"survey": [survey], "survey_ordinal": [1], "native_key": [key],
+                      "native_rank": [int(n)]})
+    assert galaxy_ids(table, np.array([0])).tolist() == [int(galaxy_id)]
+
+
+@pytest.mark.parametrize(("value", "type_", "expected"), published("Bytes of values"))
+def test_published_bytes_hold(value, type_, expected):
+    text = None if value == "null" else value.replace("␠", " ")
+    array = pa.array([text]).cast(type_)
+    assert row_bytes(pa.table({"v": array}))[0].hex() == expected
+
+
+def test_the_published_row_without_an_id_has_the_published_key():
+    text = SPECIFICATION.read_text("utf-8")
+    data = bytes.fromhex(re.search(r"its bytes are `([0-9a-f]+)`", text)[1])
+    table = pa.table({"zspec": [np.nan], "delta": [-27.75], "id": pa.nulls(1, pa.string()),
+                      "zflg": pa.array([4.0], pa.float32()), "alpha": [53.210494],
+                      "not read": ["whatever"]})
+    survey = get_survey("vandels")
+    assert row_bytes(table.select(sorted(survey.native_columns))) == [data]
+    key = "row:" + hashlib.blake2b(data, digest_size=16).hexdigest()
+    assert identify(table, survey).native_key.to_pylist() == [key]
+    assert key in text
+
+
+def test_ids_are_the_same_whatever_the_type_of_the_column():
+    survey = get_survey("6dfgs")
+    rows = {"RA_deg": [1.0, 2.0], "DEC_deg": [3.0, 4.0], "Z": [0.1, 0.2], "QUALITY": [4, 3]}
+    ids = [pa.array([7, 8], pa.int64()), pa.array([7, 8], pa.uint16()), pa.array([7.0, 8.0]),
+           pa.array([" 7", "8  "]), pa.array(["7", "8"]).dictionary_encode(),
+           pa.array(["7", "8"], pa.large_string())]
+    keys = [identify(pa.table({"SPECID": i, **rows}), survey).native_key.to_pylist() for i in ids]
+    assert keys == [["7", "8"]] * len(ids)
+
+
+@pytest.mark.parametrize("ids", [pa.array([0.5]), pa.array([2.0**60]), pa.array([True]),
+                                 pa.array([b"x"]), pa.array([[1]])])
+def test_an_id_without_an_exact_text_is_refused(ids):
+    table = pa.table({"SPECID": ids, "RA_deg": [1.0], "DEC_deg": [3.0], "Z": [0.1], "QUALITY": [4]})
+    with pytest.raises(TsmError) as caught:
+        identify(table, get_survey("6dfgs"))
+    assert caught.value.codes == (Code.TABLE_COLUMN_TYPE,)
+
+
+def test_null_and_blank_ids_get_the_key_of_their_row():
+    identity = identify(vandels(["A ", None, "  "]), get_survey("vandels"))
+    assert identity.native_id.to_pylist() == ["A", None, None]
+    keys = identity.native_key.to_pylist()
+    assert keys[0] == "A"
+    assert all(re.fullmatch("row:[0-9a-f]{32}", key) for key in keys[1:])
+    assert keys[1] != keys[2]
+
+
+def test_a_key_is_null_when_any_of_its_columns_is():
+    table = pa.table({"field": ["uds", None], "phot_id": [5, 5]})
+    survey = get_survey("3dhst")
+    columns = survey.native_columns - {"field", "phot_id"}
+    table = pa.table({**dict(zip(table.column_names, table.columns, strict=True)),
+                      **{name: [1.0, 2.0] for name in columns}})
+    assert identify(table, survey).native_id.to_pylist() == ["uds/5", None]
+
+
+def test_repeated_ids_are_ranked_by_the_bytes_of_their_rows():
+    table = vandels(["A", "B", "A", "A"], zspec=[3.0, 1.0, 2.5, 3.0], alpha=[5.5, 1.5, 5.5, 4.5])
+    survey = get_survey("vandels")
+    rows = row_bytes(table.select(sorted(survey.native_columns)))
+    order = sorted([0, 2, 3], key=lambda i: rows[i])
+    expected = [0, 0, 0, 0]
+    for rank, row in enumerate(order):
+        expected[row] = rank
+    assert identify(table, survey).native_rank.tolist() == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=st.lists(st.tuples(st.sampled_from(["A", "B", None, ""]), st.sampled_from([0.5, 1.0])),
+                     min_size=1, max_size=12), seed=st.integers(0, 99))
+def test_no_id_depends_on_the_order_of_rows(rows, seed):
+    survey = get_survey("vandels")
+    table = vandels([row[0] for row in rows], zspec=[row[1] for row in rows],
+                    alpha=[1.0] * len(rows))
+    table = table.set_column(2, "delta", pa.array([2.0] * len(rows)))  # many rows are equal
+    shuffled = table.take(pa.array(np.random.default_rng(seed).permutation(len(table))))
+    measured = standardize(table, survey).table
+    assert measured.equals(standardize(shuffled, survey).table)
+    assert len(pc.unique(measured["row_id"])) == len(rows)
+
+
+def test_a_survey_without_declared_ids_is_keyed_by_its_rows():
+    survey = get_survey("vandels")
+    bare = survey.model_copy(update={"columns": survey.columns.model_copy(update={"id": None})})
+    table = vandels(["A", "B"], alpha=[1.0, 1.0])
+    identity = identify(table, bare)
+    assert identity.native_id.to_pylist() == [None, None]
+    assert len(set(identity.native_key.to_pylist())) == 2
+
+
+def test_a_galaxy_is_named_by_its_smallest_member_whatever_the_order():
+    members = pa.table({
+        "survey": ["b", "a", "b", "a", "a", "c"],
+        "survey_ordinal": [2, 1, 2, 1, 1, 3],
+        "native_key": ["1", "z", "9", "y", "y", "1"],
+        "native_rank": [0, 0, 0, 1, 0, 0]})
+    group = np.array([7, 7, 3, 7, 7, 9])
+    one, two, three = independent("a", "y", 0), independent("b", "9", 0), independent("c", "1", 0)
+    expected = np.array([one, one, two, one, one, three])
+    np.testing.assert_array_equal(galaxy_ids(members, group), expected)
+    order = np.array([4, 2, 0, 5, 3, 1])
+    np.testing.assert_array_equal(
+        galaxy_ids(members.take(pa.array(order)), 100 - group[order]), expected[order])
+    assert galaxy_ids(members.slice(0, 0), group[:0]).tolist() == []
+
+
+def test_two_galaxies_of_one_name_are_refused():
+    table = pa.table({"survey": ["a", "a"], "survey_ordinal": [1, 1], "native_key": ["1", "1"],
+                      "native_rank": [0, 0]})
+    with pytest.raises(TsmError) as caught:
+        galaxy_ids(table, np.array([0, 1]))
+    assert caught.value.codes == (Code.ID_COLLISION,)

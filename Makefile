@@ -35,11 +35,19 @@ $(READY): requirements.lock infra/uv.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# RAIL in an environment of its own: an outside reader of our files, for one test.
+.venv-rail: $(READY) infra/rail.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $@
+	$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes -r infra/rail.lock
+
 # New versions of everything; commit what changes. No address of an index stands in the file.
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --all-extras \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	    pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	    infra/rail.in --output-file infra/rail.lock
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .venv-rail demo

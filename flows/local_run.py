@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from flows.private_server import Server, private_server
 from flows.settings import PLAIN_RESULTS, QUIET
@@ -23,9 +23,7 @@ from tasks.stage import StageEvent, StoreAt, listener
 if TYPE_CHECKING:
     from prefect import Flow
 
-INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C ended
-
-#: After Ctrl-C Prefect gets this long to tell its server; then the process ends in any case.
+#: An interrupted run gives Prefect this long to tell its server; then it ends in any case.
 GRACE_SECONDS = 2.0
 
 
@@ -89,24 +87,31 @@ def _send_what_waits() -> None:
 
 @contextmanager
 def leave_on_interrupt(farewell: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C end the process within seconds, whatever its threads are doing.
+    """Let Ctrl-C or SIGTERM end the process within seconds, whatever its threads are doing.
 
     A thread that computes cannot be interrupted, and Python waits for all of them at its end. The
     store is whole at any moment, and private server and Dask workers die with their parent; so
-    there is nothing to wait for but the word to Prefect's server.
+    there is nothing to wait for but Prefect's word to its server.
     """
-
-    def leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-        farewell()
-        limit = threading.Timer(GRACE_SECONDS, os._exit, (INTERRUPTED,))
-        limit.daemon = True
-        limit.start()
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGINT, leave)
+    # Prefect puts its own handler in place of any other; signals reach this pipe all the same.
+    arriving, sending = os.pipe()
+    os.set_blocking(sending, False)
+    previous = signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
+    threading.Thread(target=_leave, args=(arriving, farewell), daemon=True).start()
     try:
         yield
     except KeyboardInterrupt:
-        os._exit(INTERRUPTED)
+        os._exit(128 + signal.SIGINT)
     finally:
-        signal.signal(signal.SIGINT, previous)
+        signal.set_wakeup_fd(previous)
+        os.close(sending)
+
+
+def _leave(arriving: int, farewell: Callable[[], None]) -> None:
+    """Wait for a signal that ends the process, and see to it that it does."""
+    while number := os.read(arriving, 1):
+        if number[0] in (signal.SIGINT, signal.SIGTERM):
+            farewell()
+            time.sleep(GRACE_SECONDS)
+            os._exit(128 + number[0])
+    os.close(arriving)

@@ -80,14 +80,15 @@ def computing(toys, source):
     return lambda: f"fetch {source}" in toys.calls()
 
 
-def test_ctrl_c_ends_a_run_within_seconds_with_status_130_and_no_child(
-    tsm, recipe_file, toys, wait_until, family
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_ends_within_seconds_and_leaves_no_child(
+    sent, tsm, recipe_file, toys, wait_until, family
 ):
     run = tsm("run", recipe_file("slow"))
     wait_until(computing(toys, "slow"))
     children = family(run)
-    run.send_signal(signal.SIGINT)
-    assert run.wait(timeout=10) == 130
+    run.send_signal(sent)
+    assert run.wait(timeout=10) == 128 + sent
     assert children
     wait_until(lambda: gone(children), 10)
     assert "Traceback" not in run.stderr.read()

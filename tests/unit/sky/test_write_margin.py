@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import cdshealpix
 import numpy as np
 import pytest
 from astropy import units as u
@@ -55,7 +56,11 @@ def holder(tiles, place):
     return None
 
 
-@pytest.mark.parametrize("margin_arcsec", [0.5, 5.0, 60.0, 3600.0])
+#: As wide as cells of order 12 allow: one more per mille and the order would be 11.
+WIDEST = 0.999 * np.degrees(np.sqrt(np.pi / 3) / 2**12) * 3600 / 1.6
+
+
+@pytest.mark.parametrize("margin_arcsec", [0.5, 5.0, WIDEST, 60.0, 3600.0])
 @pytest.mark.parametrize("place", HARD_PLACES)
 def test_whatever_is_within_the_margin_is_in_the_partition_or_its_margin(place, margin_arcsec):
     """From any place on the sky, inside or outside the catalogue, every near row is found."""
@@ -107,6 +112,20 @@ def test_margins_outside_the_catalogue_lie_in_the_largest_free_tiles(place):
         if tile.order > 0:
             low, high = Tile(tile.order - 1, tile.pixel // 4).range_at(INDEX_ORDER)
             assert any(low < end and start < high for start, end in ranges)
+
+
+def test_all_over_the_sky_what_is_a_margin_away_from_a_cell_lies_in_its_neighbours():
+    """All cells of one order, the widest margin they serve, circles around their outlines."""
+    order = 4
+    cells = np.arange(12 * 4**order, dtype=np.uint64)
+    margin = 0.999 * np.degrees(np.sqrt(np.pi / 3) / 2**order) / 1.6 * u.deg
+    assert cell_order(margin.to_value(u.arcsec)) == order
+    star = cdshealpix.neighbours(cells, order)
+    outline = SkyCoord(*cdshealpix.vertices(cells, order, 4))
+    for angle in np.arange(0, 360, 6) * u.deg:
+        near = outline.directional_offset_by(angle, margin)
+        held = cdshealpix.lonlat_to_healpix(near.ra, near.dec, order).astype(np.int64)
+        assert (held[:, :, None] == star[:, None, :]).any(axis=2).all()
 
 
 @given(margin=st.floats(0.01, 3600))

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
-from pz_tsm_core.model.artifact import ArtifactRef
+from collections.abc import Iterator
+from pathlib import Path
+
+from pz_tsm_core.export.deliver import RECORD
+from pz_tsm_core.model.artifact import Manifest
 from pz_tsm_core.model.recipe import Recipe
-from pz_tsm_core.store import Store
+from pz_tsm_core.model.run import RunRecord
 
 
-def closing(recipe: Recipe, made: ArtifactRef, store: Store) -> str:
-    """Text for a person after a run that ended well.
+def closing(recipe: Recipe, arguments: str) -> str:
+    """Text for a person after a run that ended well, from the record that the run left.
 
     Parameters
     ----------
-    made : the artifact of the last stage
+    arguments : what stood behind `tsm run`, so that the next command can be copied
     """
-    return f"{recipe.name} is made: {store.directory(made)}"
+    folder = Path(recipe.output.directory)
+    record = RunRecord.model_validate_json((folder / RECORD).read_bytes())
+    manifests = {stage.label: stage.manifest for stage in record.stages}
+    words = _training_set if "export" in manifests else _compilation
+    return "\n".join(["", *_balance(manifests), "", *words(manifests, folder, arguments)])
+
+
+def _balance(manifests: dict[str, Manifest]) -> Iterator[str]:
+    """Where the rows went, from the files to the result."""
+    for label, manifest in manifests.items():
+        if manifest.rows and manifest.rows.dropped:
+            reasons = ", ".join(f"{count:,} {reason}"
+                                for reason, count in manifest.rows.dropped.items())
+            yield f"  {label:<24}{manifest.rows.taken:>10,} -> {manifest.rows.given:,}  ({reasons})"
+
+
+def _training_set(manifests: dict[str, Manifest], folder: Path, arguments: str) -> Iterator[str]:
+    parts = ", ".join(f"{count:,} {part}" for part, count in
+                      manifests["split"].counts["split"].items())
+    table = folder / "training_set.parquet"
+    yield f"training set   {table}  ({parts})"
+    for file in sorted(folder.glob("training_set_*.hdf5")):
+        yield f"for RAIL       {file}"
+    yield f"record         {folder / RECORD}"
+    yield f"open it        in Python: pandas.read_parquet('{table}')"
+    yield "try next       change split.fractions in the recipe, and ask what that would redo:"
+    yield f"               tsm plan {arguments}"
+
+
+def _compilation(manifests: dict[str, Manifest], folder: Path, arguments: str) -> Iterator[str]:
+    yield f"galaxies       {folder / 'galaxies.parquet'}"
+    yield f"measurements   {folder / 'measurements.parquet'}  (column reason says why)"
+    yield f"as HATS        {folder / 'galaxies_hats'}"
+    yield f"record         {folder / RECORD}"
+    yield f"use it         redshifts: {{compilation: {manifests['combine'].address}}}"
+    yield "try next       add a catalog to the recipe, and make a training set:"
+    yield f"               tsm run {arguments}"

@@ -54,8 +54,8 @@ def run(
         wanted, at = _load(recipe), _at(store, principal, right)
         pin(wanted, at.open())  # mistakes are told before anything is started
         with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
-            made = run_here(wanted, at, shown.hear)
-        typer.echo(closing(wanted, made, at.open()))
+            run_here(wanted, at, shown.hear)
+        typer.echo(closing(wanted, f"{recipe} --store {store}" if store else f"{recipe}"))
 
 
 def plan(

@@ -13,6 +13,7 @@ from flows.pins import pin
 from pz_tsm_core.errors import Problem, TsmError
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.recipe import Recipe
+from tasks.deliver import deliver
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
 
 #: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
@@ -27,7 +28,7 @@ def task_runner() -> TaskRunner[Any]:
 
 
 def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
-    """Do all stages of an order inside a flow; give the reference to the last artifact.
+    """Do all stages of an order inside a flow, and deliver; give the last artifact.
 
     Raises
     ------
@@ -40,7 +41,9 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     _listen(Journal(store, recipe.name))
     submission = Submission(at)
     order(recipe, pin(recipe, store), submission)
-    return submission.settle()
+    made = submission.settle()
+    deliver(recipe, made, store)
+    return list(made.values())[-1]
 
 
 def _listen(journal: Journal) -> None:
@@ -60,24 +63,23 @@ class Submission:
 
     def __init__(self, at: StoreAt) -> None:
         self._at = at
-        self._futures: list[Any] = []
+        self._futures: dict[str, Any] = {}
 
     def __call__(self, stage: StageTask[...], /, **parameters: Any) -> Any:
         """Submit a stage; give its future."""
         future = stage.submit(self._at, **parameters)
-        self._futures.append(future)
+        self._futures[stage.label(**parameters)] = future
         return future
 
-    def settle(self) -> ArtifactRef:
-        """Wait for everything; give the last result, or raise what went wrong anywhere."""
-        for future in self._futures:
+    def settle(self) -> dict[str, ArtifactRef]:
+        """Wait for everything; give each result by its label, or raise what went wrong anywhere."""
+        for future in self._futures.values():
             future.wait()
-        states = [future.state for future in self._futures]
+        states = [future.state for future in self._futures.values()]
         failed = [state for state in states if state.is_failed() or state.is_crashed()]
         if failed:
             _raise_all([state.result(raise_on_failure=False) for state in failed])
-        result: ArtifactRef = self._futures[-1].result()
-        return result
+        return {label: future.result() for label, future in self._futures.items()}
 
 
 def _raise_all(errors: list[Exception]) -> None:

@@ -83,7 +83,7 @@ def chunks_inside(spec: MockSky) -> list[Chunk]:
     deep, wide = _deep_blocks(spec, 1.0), _strip_blocks(spec)
     blocks = np.union1d(deep, wide)
     is_deep = np.isin(blocks, deep)
-    singles = apportion(spec.n_objects - spec.n_hard, np.where(is_deep, DEEP_CONTRAST, 1.0))
+    singles = apportion(spec.n_objects - spec.hard_pairs, np.where(is_deep, DEEP_CONTRAST, 1.0))
     return list(_chunks(spec, blocks, singles, is_deep, inside=True))
 
 
@@ -104,7 +104,7 @@ def _chunks(
     tiles = plan_partitions(rows, spec.rows_per_partition, BLOCK_ORDER)
     ends = [np.searchsorted(blocks, tile.range_at(BLOCK_ORDER)) for tile in tiles]
     sums = np.array([counts[first:last].sum() for first, last in ends], dtype=np.float64)
-    hard = apportion(spec.n_hard if inside else 0, sums)
+    hard = apportion(spec.hard_pairs if inside else 0, sums)
     for tile, (first, last), n_hard in zip(tiles, ends, hard, strict=True):
         held = slice(first, last)
         yield Chunk(tile, inside, blocks[held], counts[held], deep[held], int(n_hard))

@@ -23,7 +23,8 @@ class MockSky(Value):
     n_objects : rows of the Object catalogue; below 17 million, so that none need overlap
     n_redshifts : rows of all survey files together
     n_hard : pairs of objects 0.4 to 1.2 arcsec apart, both with redshifts: what matching gets
-        wrong by nature. All other galaxies are more than 4 arcsec apart
+        wrong by nature. At most one per 20 redshifts; all other galaxies are more than 4 arcsec
+        apart
     margin_arcsec : width of the margin of the Object catalogue
     surveys : keys of the surveys to make, all when empty
     """
@@ -34,6 +35,11 @@ class MockSky(Value):
     n_hard: int = Field(default=12, ge=0, le=1_000)
     margin_arcsec: float = Field(default=5.0, gt=0, le=60)
     surveys: tuple[str, ...] = ()
+
+    @property
+    def hard_pairs(self) -> int:
+        """Hard pairs that there are rows enough to measure."""
+        return min(self.n_hard, self.n_redshifts // 20)
 
     @property
     def rows_per_partition(self) -> int:

@@ -48,9 +48,9 @@ _COMPARISON: dict[str, Callable[..., Datum]] = {
 _FUNCTION: dict[str, Callable[..., Datum]] = {
     "abs": lambda x: pc.abs(_float(x)),
     "trunc": lambda x: pc.trunc(_float(x)),
-    "length": lambda x: pc.cast(pc.utf8_length(x), pa.int64()),
-    "lower": pc.utf8_lower,
-    "strip": pc.utf8_trim_whitespace,
+    "length": lambda x: pc.cast(pc.utf8_length(_text(x)), pa.int64()),
+    "lower": lambda x: pc.utf8_lower(_text(x)),
+    "strip": lambda x: pc.utf8_trim_whitespace(_text(x)),
 }
 
 
@@ -77,7 +77,7 @@ def evaluate(node: Node, table: pa.Table) -> Datum:  # noqa: PLR0911 - one for e
             return pc.fill_null(finite, fill_value=False)
         case Find(how=how, argument=argument, text=text):
             search = pc.match_substring if how == "contains" else pc.starts_with
-            return search(evaluate(argument, table), pattern=text)
+            return search(_text(evaluate(argument, table)), pattern=text)
     return _logic(node, table)
 
 
@@ -108,6 +108,10 @@ def _nan_to_null(value: Datum) -> Datum:
 def _float(value: Datum) -> Datum:
     # Not safe: whole numbers beyond 2**53 are rounded, as the language says.
     return pc.cast(value, pa.float64(), safe=False)
+
+
+def _text(value: Datum) -> Datum:
+    return pc.cast(value, pa.string()) if pa.types.is_null(value.type) else value
 
 
 def _truth(value: Datum) -> Datum:

@@ -98,6 +98,29 @@ def test_an_id_without_an_exact_text_is_refused(ids):
     assert caught.value.codes == (Code.TABLE_COLUMN_TYPE,)
 
 
+def test_a_row_of_what_has_no_canonical_bytes_is_refused():
+    with pytest.raises(TsmError) as caught:
+        row_bytes(pa.table({"v": [b"x"]}))
+    assert caught.value.codes == (Code.TABLE_COLUMN_TYPE,)
+
+
+def test_the_bytes_of_a_value_do_not_depend_on_how_its_column_is_stored():
+    text, null = pa.array(["a", None]), pa.nulls(2)
+    spellings = [text, text.dictionary_encode(), text.cast(pa.large_string()),
+                 pa.array(["a ", None])]
+    assert {tuple(row_bytes(pa.table({"v": v}))) for v in spellings} == {
+        (b"s\x01\0\0\0a", b"\0")}
+    assert row_bytes(pa.table({"v": null})) == [b"\0", b"\0"]
+    small = pa.array([0.5, None], pa.float16())
+    assert row_bytes(pa.table({"v": small})) == row_bytes(pa.table({"v": small.cast(pa.float64())}))
+    assert row_bytes(pa.table({"v": text}).slice(0, 0)) == []
+
+
+def test_an_id_column_without_any_value_leaves_the_row_as_key():
+    table = vandels(["A", "B"]).set_column(0, "id", pa.nulls(2))
+    assert identify(table, get_survey("vandels")).native_id.to_pylist() == [None, None]
+
+
 def test_null_and_blank_ids_get_the_key_of_their_row():
     identity = identify(vandels(["A ", None, "  "]), get_survey("vandels"))
     assert identity.native_id.to_pylist() == ["A", None, None]

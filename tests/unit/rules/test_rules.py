@@ -52,6 +52,25 @@ def test_a_rule_holds_where_it_should(text, holds):
     assert parse(text).mask(TABLE).tolist() == holds
 
 
+@pytest.mark.parametrize(("values", "text", "holds"), [
+    # The last float below 2**63, one beyond it, and infinity: beyond, no digit is known.
+    (pa.array([2.0**63 - 1024, 2.0**63, np.inf]), "digit(v, 0) == 4 or digit(v, 0) != 4",
+     [True, False, False]),
+    (pa.array([2.0**63 - 1024]), "digit(v, 0) == 4", [True]),  # 9223372036854774784
+    (pa.array([-(2**63), 2**63 - 1], pa.int64()), "digit(v, 0) in (8, 7)", [True, True]),
+    (pa.array([2**64 - 1], pa.uint64()), "digit(v, 18) == 8 and digit(v, 0) == 5", [True]),
+    (pa.array([1.5, np.nan], pa.float16()), "v == 1.5 and v is finite", [True, False]),
+    (pa.nulls(1), "digit(v, 0) == 0 or strip(v) == 'x' or abs(v) > 0 or not (v + 1 == 0)", [False]),
+    (pa.nulls(1), "v contains 'x' or v starts with 'x' or length(v) == 0 or v is finite", [False]),
+    (pa.nulls(1), "v is null or v", [True]),
+])
+def test_the_edges_of_a_type_are_its_own(values, text, holds):
+    table = pa.table({"v": values})
+    rule = parse(text)
+    assert rule.problems(table.schema) == ()
+    assert rule.mask(table).tolist() == holds
+
+
 @pytest.mark.parametrize(("text", "place"), [
     ("a ==", 5), ("a = 1", 3), ("1 < a < 2", 7), ("", 1), ("a.b == 1", 2), ("f(a)", 1),
     ("a == 1e999", 6), ("digit(a)", 1), ("abs(a, 1) > 1", 1), ("digit(a, 19) == 1", 10),
@@ -103,6 +122,16 @@ def test_a_table_that_does_not_fit_is_told_all_its_mistakes():
 def test_a_column_of_lists_is_no_column_of_a_rule():
     problems = parse("v == 1").problems(pa.schema([("v", pa.list_(pa.int64()))]))
     assert [problem.code for problem in problems] == [Code.RULE_COLUMN]
+
+
+def test_a_rule_without_columns_holds_for_all_rows_or_none():
+    assert parse("1 < 2 and 'a' != 'b'").mask(TABLE).tolist() == [True] * 3
+    assert parse("digit(42, 1) == 4").mask(TABLE).tolist() == [True] * 3
+    assert parse("1 is null").mask(TABLE).tolist() == [False] * 3
+
+
+def test_a_rule_over_no_rows_holds_for_none():
+    assert parse("id == 1 or strip(`class`) == 'x'").mask(TABLE.slice(0, 0)).tolist() == []
 
 
 def test_a_formula_gives_numbers_and_null_where_they_are_not_known():

@@ -1,25 +1,21 @@
-"""The one door to LSDB: how it is imported and what of it is private."""
+"""The one door to LSDB: how it is imported."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
+from pz_tsm_core.sky.uncompiled import hats
+
 
 def import_lsdb() -> Any:
-    """Import lsdb without the 7-10 s that numba takes to compile a few loops of hats.
+    """Import lsdb, which costs two seconds that only a match should pay.
 
-    The loops run over pixels, not rows: as plain Python they take milliseconds. Only what is
-    imported here is touched; numba stays on for everybody else.
+    It uses the hats that was imported uncompiled, or numba would take seconds more.
     """
-    import numba  # here, because lsdb and numba cost seconds that only a match should pay
-
-    wanted = numba.config.DISABLE_JIT
-    numba.config.DISABLE_JIT = True
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="mode.chained_assignment")
-            import lsdb
-    finally:
-        numba.config.DISABLE_JIT = wanted
+    assert hats  # noqa: S101 - imported first, and for its effect
+    with warnings.catch_warnings():
+        # lsdb 0.11.1 sets an option that pandas 4 will drop, which says nothing to our users.
+        warnings.filterwarnings("ignore", message=".*mode.chained_assignment")
+        import lsdb
     return lsdb

@@ -1,0 +1,163 @@
+"""The match against LSDB's own expected tables, brute force over borders, and refusals."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord, search_around_sky
+
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
+from pz_tsm_core.model.release import Release
+from pz_tsm_core.model.schema import GALAXY_SCHEMA
+from pz_tsm_core.sky.catalog import pin_catalog
+from pz_tsm_core.sky.match import crossmatch
+from pz_tsm_core.sky.write import write_table_as_collection
+
+PLAIN = Release.model_validate({
+    "schema": 1, "key": "plain", "name": "plain", "id": "id", "ra": "ra", "dec": "dec",
+    "bands": ["i"], "flux_unit": "nJy", "flux_types": {"psf": {"flux": "{b}", "err": "{b}e"}},
+    "primary_filter": None, "ebv": None, "extendedness": None, "data_rights": None,
+})
+
+
+def _galaxies(galaxy_id, ra, dec) -> pa.Table:
+    """A table of galaxies of which only id and position matter."""
+    n = len(ra)
+    constants = {"survey": "s", "release": "r", "native_key": "k", "object_class": "galaxy",
+                 "instrument_type": "s"}
+    columns = []
+    for field in GALAXY_SCHEMA:
+        if field.name in ("galaxy_id", "row_id"):
+            values = galaxy_id
+        elif field.name in ("ra", "dec"):
+            values = {"ra": ra, "dec": dec}[field.name]
+        elif pa.types.is_string(field.type):
+            values = [constants.get(field.name)] * n
+        else:
+            values = [0] * n
+        columns.append(pa.array(values, field.type))
+    return pa.table(columns, schema=GALAXY_SCHEMA)
+
+
+def _match(galaxies: pa.Table, catalog: Path, tmp_path: Path, *, radius: float, unique: bool,
+           rows_per_partition: int = 300_000, cluster: ClusterPolicy | None = None):
+    left, scratch = tmp_path / "left", tmp_path / "scratch"
+    write_table_as_collection(galaxies, left, "left", rows_per_partition=rows_per_partition)
+    scratch.mkdir()
+    matched = crossmatch(
+        left, catalog, release=PLAIN, columns=[], scratch=scratch,
+        policy=MatchPolicy(radius_arcsec=radius, unique=unique),
+        cluster=cluster or ClusterPolicy(workers=2),
+    )
+    return matched.rows, pa.Table.from_batches(matched.batches, matched.schema)
+
+
+def test_nearest_objects_are_those_that_lsdb_expects(shared_data, tmp_path) -> None:
+    """Its own small_sky x small_sky_xmatch at 0.01 degrees (BSD-3, from its test data)."""
+    lsdb = shared_data / "lsdb"
+    small = pq.read_table(lsdb / "small_sky_order1_collection" / "small_sky_order1" / "dataset",
+                          columns=["id", "ra", "dec"], partitioning=None)
+    # Their catalogue and its margin lie apart; a collection joins them.
+    collection = tmp_path / "collection"
+    shutil.copytree(lsdb / "small_sky_xmatch", collection / "small_sky_xmatch")
+    shutil.copytree(lsdb / "small_sky_xmatch_margin", collection / "small_sky_xmatch_margin")
+    (collection / "collection.properties").write_text(
+        "obs_collection=small\nhats_primary_table_url=small_sky_xmatch\n"
+        "all_margins=small_sky_xmatch_margin\ndefault_margin=small_sky_xmatch_margin\n")
+    galaxies = _galaxies(small["id"], small["ra"], small["dec"])
+    _, matched = _match(galaxies, collection, tmp_path, radius=36, unique=False)
+    with (lsdb / "expected" / "xmatch_correct.csv").open() as file:
+        expected = {int(float(row["ss_id"])): (int(float(row["xmatch_id"])), float(row["dist"]))
+                    for row in csv.DictReader(file)}
+    found = dict(zip(matched["galaxy_id"].to_pylist(), matched["id"].to_pylist(), strict=True))
+    assert found == {galaxy: pair[0] for galaxy, pair in expected.items()}
+    distance = {galaxy: pair[1] * 3600 for galaxy, pair in expected.items()}
+    assert matched["separation"].to_pylist() == pytest.approx(
+        [distance[galaxy] for galaxy in found], rel=1e-6)
+
+
+def _sky_around_a_border(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Positions on both sides of a corner where four base pixels meet, and across RA 0."""
+    rng = np.random.default_rng(11)
+    ra = np.concatenate([45 + rng.normal(scale=0.004, size=n // 2),
+                         rng.normal(scale=0.004, size=n // 2) % 360])
+    return ra, rng.normal(scale=0.004, size=n)
+
+
+@pytest.mark.parametrize(("rows_per_partition", "cluster"), [
+    (10_000, ClusterPolicy(workers=1)),
+    (25, ClusterPolicy(workers=2)),
+    (25, ClusterPolicy(kind="local", workers=1)),
+])
+def test_no_pair_is_lost_at_a_border(tmp_path, rows_per_partition, cluster) -> None:
+    ra, dec = _sky_around_a_border()
+    rng = np.random.default_rng(12)
+    objects = pa.table({
+        "id": pa.array(np.arange(len(ra)) + 10**15),
+        "ra": (ra + rng.normal(scale=0.3 / 3600, size=len(ra))) % 360,
+        "dec": dec + rng.normal(scale=0.3 / 3600, size=len(ra)),
+    })
+    catalog = tmp_path / "objects"
+    write_table_as_collection(objects, catalog, "objects", rows_per_partition=30)
+    galaxies = _galaxies(np.arange(len(ra)), ra, dec)
+    rows, matched = _match(galaxies, catalog, tmp_path, radius=1.0, unique=False,
+                           rows_per_partition=rows_per_partition, cluster=cluster)
+    ours = SkyCoord(ra, dec, unit="deg")
+    theirs = SkyCoord(objects["ra"].to_numpy(), objects["dec"].to_numpy(), unit="deg")
+    first, second, separation, _ = search_around_sky(ours, theirs, 1.0 * u.arcsec)
+    nearest = {}
+    for pair in sorted(zip(first, separation.arcsec, second, strict=True)):
+        nearest.setdefault(int(pair[0]), int(pair[2]) + 10**15)
+    found = dict(zip(matched["galaxy_id"].to_pylist(), matched["id"].to_pylist(), strict=True))
+    assert found == nearest
+    assert rows.taken == len(ra) == rows.given + sum(rows.dropped.values())
+
+
+@pytest.fixture
+def objects(tmp_path) -> Path:
+    table = pa.table({"id": pa.array([1, 2]), "ra": [10.0, 10.1], "dec": [0.0, 0.1]})
+    write_table_as_collection(table, tmp_path / "objects", "objects", margin_arcsec=2.0)
+    return tmp_path / "objects"
+
+
+@pytest.mark.parametrize(("galaxy", "radius", "code"), [
+    ((200.0, -45.0), 1.0, Code.MATCH_EMPTY),  # another part of the sky
+    ((10.05, 0.05), 1.0, Code.MATCH_EMPTY),  # between the objects
+    ((10.0, 0.0), 3.0, Code.CATALOG_MARGIN),  # the margin is 2 arcsec wide
+])
+def test_a_match_that_cannot_be_right_is_refused(objects, tmp_path, galaxy, radius, code) -> None:
+    galaxies = _galaxies([1], [galaxy[0]], [galaxy[1]])
+    with pytest.raises(TsmError) as refused:
+        _match(galaxies, objects, tmp_path, radius=radius, unique=True)
+    assert refused.value.codes == (code,)
+
+
+def test_a_catalogue_without_margin_is_refused(tmp_path) -> None:
+    table = pa.table({"id": pa.array([1]), "ra": [10.0], "dec": [0.0]})
+    write_table_as_collection(table, tmp_path / "bare", "bare", margin_arcsec=None)
+    with pytest.raises(TsmError) as refused:
+        _match(_galaxies([1], [10.0], [0.0]), tmp_path / "bare", tmp_path, radius=1.0, unique=True)
+    assert refused.value.codes == (Code.CATALOG_MARGIN,)
+
+
+def test_what_is_no_catalogue_is_refused(tmp_path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(TsmError) as refused:
+            pin_catalog(path)
+        assert refused.value.codes == (Code.CATALOG_INVALID,)
+
+
+def test_a_pin_follows_the_content_and_not_the_place(objects, tmp_path) -> None:
+    pin = pin_catalog(objects)
+    shutil.copytree(objects, tmp_path / "copy")
+    assert pin_catalog(tmp_path / "copy") == pin
+    (tmp_path / "copy" / "more.parquet").write_bytes(b"1")
+    assert pin_catalog(tmp_path / "copy") != pin

@@ -203,7 +203,8 @@ def test_matches_are_those_of_astropy(galaxies, matches, objects) -> None:
         "separation": separation.arcsec[near],
     })
     # One galaxy an object: the nearer one.
-    unique = nearest.sort_values(["objectId", "separation", "galaxy_id"]).drop_duplicates("objectId")
+    nearest = nearest.sort_values(["objectId", "separation", "galaxy_id"])
+    unique = nearest.drop_duplicates("objectId")
     expected = dict(zip(unique.galaxy_id, unique.objectId, strict=True))
     assert dict(zip(matches.galaxy_id, matches.objectId, strict=True)) == expected
     told = unique.set_index("galaxy_id").separation[matches.galaxy_id].to_numpy()

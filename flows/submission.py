@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
+from itertools import chain, count
 from typing import Any
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -63,23 +65,32 @@ class Submission:
 
     def __init__(self, at: StoreAt) -> None:
         self._at = at
-        self._futures: dict[str, Any] = {}
+        self._futures: list[tuple[str, Any]] = []
 
     def __call__(self, stage: StageTask[...], /, **parameters: Any) -> Any:
         """Submit a stage; give its future."""
         future = stage.submit(self._at, **parameters)
-        self._futures[stage.label(**parameters)] = future
+        self._futures.append((stage.label(**parameters), future))
         return future
 
     def settle(self) -> dict[str, ArtifactRef]:
         """Wait for everything; give each result by its label, or raise what went wrong anywhere."""
-        for future in self._futures.values():
+        for _, future in self._futures:
             future.wait()
-        states = [future.state for future in self._futures.values()]
+        states = [future.state for _, future in self._futures]
         failed = [state for state in states if state.is_failed() or state.is_crashed()]
         if failed:
             _raise_all([state.result(raise_on_failure=False) for state in failed])
-        return {label: future.result() for label, future in self._futures.items()}
+        made: dict[str, ArtifactRef] = {}
+        for label, future in self._futures:
+            made[_distinct(label, made)] = future.result()
+        return made
+
+
+def _distinct(label: str, taken: Container[str]) -> str:
+    """The label, numbered when a survey comes in several files."""
+    numbered = (f"{label} ({number})" for number in count(2))
+    return next(name for name in chain([label], numbered) if name not in taken)
 
 
 def _raise_all(errors: list[Exception]) -> None:

@@ -1,4 +1,5 @@
 import signal
+from functools import partial
 
 import psutil
 import pytest
@@ -76,22 +77,19 @@ def test_recipe_that_is_not_there_is_refused(command, tsm, folder):
     assert "[file.missing]" in err
 
 
-def computing(toys, source):
-    return lambda: f"fetch {source}" in toys.calls()
-
-
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_ends_within_seconds_and_leaves_no_child(
-    sent, tsm, recipe_file, toys, wait_until, family
+def test_interrupted_runs_end_within_seconds_and_leave_no_child(
+    tsm, recipe_file, toys, wait_until, family
 ):
-    run = tsm("run", recipe_file("slow"))
-    wait_until(computing(toys, "slow"))
-    children = family(run)
-    run.send_signal(sent)
-    assert run.wait(timeout=10) == 128 + sent
-    assert children
-    wait_until(lambda: gone(children), 10)
-    assert "Traceback" not in run.stderr.read()
+    recipe = recipe_file("slow")
+    runs = {sent: tsm("run", recipe) for sent in (signal.SIGINT, signal.SIGTERM)}
+    wait_until(lambda: toys.calls().count("fetch slow") == len(runs))
+    for sent, run in runs.items():
+        children = family(run)
+        run.send_signal(sent)
+        assert run.wait(timeout=10) == 128 + sent
+        assert children
+        wait_until(partial(gone, children), 10)
+        assert "Traceback" not in run.stderr.read()
 
 
 def test_killed_run_leaves_no_process_and_its_finished_stages_are_kept(
@@ -99,7 +97,7 @@ def test_killed_run_leaves_no_process_and_its_finished_stages_are_kept(
 ):
     recipe = recipe_file("one", "slow_first")
     run = tsm("run", recipe)
-    wait_until(computing(toys, "slow_first"))
+    wait_until(lambda: "fetch slow_first" in toys.calls())
     journal = folder / "store" / "journal" / "toy.json"
     wait_until(lambda: journal.exists() and "fetch one" in journal.read_text())
     children = family(run)

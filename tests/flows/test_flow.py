@@ -120,6 +120,32 @@ def test_all_failures_are_reported_at_once_and_nothing_below_them_runs(
     assert len(list(store.rglob("manifest.json"))) == 1
 
 
+def test_failure_is_seen_among_stages_of_one_name(toys, folder, store):
+    """One survey may come in several files."""
+    from flows.submission import Submission
+
+    class Future:
+        def __init__(self, error):
+            self.error = error
+            self.state = self
+            self.is_failed, self.is_crashed = (lambda: error is not None), (lambda: False)
+            self.wait = lambda: None
+            self.result = lambda raise_on_failure=True: self.error or "made"
+
+    class Stage:
+        label = staticmethod(lambda error: "fetch desi_dr1")
+        submit = staticmethod(lambda at, error: Future(error))
+
+    submission = Submission(StoreAt(location=str(store)))
+    submission(Stage, error=None)
+    submission(Stage, error=None)
+    assert submission.settle() == {"fetch desi_dr1": "made", "fetch desi_dr1 (2)": "made"}
+    submission(Stage, error=TsmError(toys.problem("one")))
+    submission(Stage, error=None)
+    with pytest.raises(TsmError):
+        submission.settle()
+
+
 def test_unexpected_error_is_not_hidden_behind_refusals(run, toys):
     with pytest.raises(ExceptionGroup) as raised:
         run(toys.recipe("fail", "broken"))

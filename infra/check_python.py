@@ -3,10 +3,9 @@
 import sys
 
 if sys.version_info < (3, 11):
-    version = ".".join(str(part) for part in sys.version_info[:2])
-    sys.exit("pz-tsm needs Python >= 3.11, this is %s: make PYTHON=python3.11 ..." % version)
+    sys.exit("pz-tsm needs Python >= 3.11; name one: make PYTHON=python3.11 demo")
 try:
-    import ensurepip  # noqa: F401
-    import venv  # noqa: F401
+    import ensurepip
+    import venv
 except ImportError:
     sys.exit("This Python lacks venv; on Debian and Ubuntu: apt-get install python3-venv")

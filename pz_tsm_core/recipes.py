@@ -16,6 +16,7 @@ from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
 from pz_tsm_core.model.document import Document, Loc, build, parse_document
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.releases import get_release
+from pz_tsm_core.sky.catalog import require_hats
 from pz_tsm_core.surveys import get_survey, registry
 
 
@@ -32,7 +33,8 @@ def load_recipe(path: str | Path) -> Recipe:
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise refuse(Code.FILE_MISSING, str(path), found=str(error), expected="a recipe",
+        found = getattr(error, "strerror", None) or str(error)
+        raise refuse(Code.FILE_MISSING, str(path), found=found, expected="a recipe, text in UTF-8",
                      remedy="correct the path; `tsm mock` writes an example") from None
     document = parse_document(text, file.name)
     root = file.resolve().parent
@@ -115,10 +117,7 @@ def _check_matching(recipe: Recipe, check: _Check) -> None:
     if release := check.passes(("catalog", "release"), lambda: get_release(catalog.release)):
         check.passes(("photometry",),
                      lambda: release.columns_for(photometry.flux, photometry.bands))
-    if not Path(catalog.path).is_dir():
-        check.problems.add(Code.CATALOG_INVALID, check.document.where(("catalog", "path")),
-                           found=f"no folder {catalog.path}", expected="a HATS catalogue",
-                           remedy="correct the path; relative paths start at the recipe")
+    check.passes(("catalog", "path"), lambda: require_hats(catalog.path))
     if photometry.dereddening.map == "sfd":
         check.passes(("photometry", "dereddening", "directory"),
                      lambda: sfd_files(photometry.dereddening.directory))

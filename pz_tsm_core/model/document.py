@@ -20,6 +20,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 #: A recipe or definition is written by hand; more than this is something else.
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 32
+MAX_VALUES = 100_000
+
+_PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def parse_document(text: str, name: str, *, syntax: Code = Code.RECIPE_SYNTAX) -
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        found = " ".join(str(error).split())
-        raise refuse(syntax, name, found=found, expected=expected, remedy=remedy) from None
+        where, found = _place(error, name)
+        raise refuse(syntax, where, found=found, expected=expected, remedy=remedy) from None
     if not isinstance(node, yaml.MappingNode):
         found = "an empty text" if node is None else "a list or a single value"
         raise refuse(syntax, name, found=found, expected=expected, remedy=remedy)
@@ -65,6 +68,14 @@ def parse_document(text: str, name: str, *, syntax: Code = Code.RECIPE_SYNTAX) -
     return Document(name, content, construction.lines)
 
 
+def _place(error: yaml.YAMLError, name: str) -> tuple[str, str]:
+    """Where YAML stumbled, and over what."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return name, " ".join(str(error).split())
+    mark = error.problem_mark
+    return f"{name} line {mark.line + 1}, column {mark.column + 1}", str(error.problem)
+
+
 class _Construction:
     """Turns YAML nodes into plain values, noting lines and repeated keys on the way."""
 
@@ -72,23 +83,27 @@ class _Construction:
         self.name, self.syntax = name, syntax
         self.lines: dict[Loc, int] = {}
         self.problems = Problems()
+        self.values = 0
 
     def value(self, node: yaml.Node, loc: Loc) -> Any:
         self.lines.setdefault(loc, node.start_mark.line + 1)
-        if len(loc) > MAX_DEPTH:  # also the end of an alias that contains itself
-            raise refuse(self.syntax, f"{self.name} line {self.lines[loc]}",
-                         found=f"nesting deeper than {MAX_DEPTH} levels", expected="a few levels",
-                         remedy="remove the nesting or the self-reference")
+        self.values += 1
+        # Aliases may contain themselves, or unfold to far more than the text holds.
+        if len(loc) > MAX_DEPTH or self.values > MAX_VALUES:
+            raise self._refusal(node, "more levels or values than a person writes",
+                                f"{MAX_DEPTH} levels and {MAX_VALUES} values at most")
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+            raise self._refusal(node, f"the tag {node.tag}", "plain mappings, lists and values")
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*loc, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, loc)
-        return _scalar(node)
+        return self._scalar(node)
 
     def mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[Any, Any]:
         content: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key, line = _scalar(key_node), key_node.start_mark.line + 1
+            key, line = self._scalar(key_node), key_node.start_mark.line + 1
             if key in content:
                 self.problems.add(self.syntax, f"{self.name} line {line}: {key}",
                                   found="a key that stands twice", expected="every key once",
@@ -97,13 +112,20 @@ class _Construction:
             content[key] = self.value(value_node, (*loc, key))
         return content
 
+    def _scalar(self, node: yaml.Node) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._refusal(node, "a mapping or list as a key", "plain words as keys")
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_object(node)
+        except (yaml.YAMLError, ValueError, AttributeError):  # AttributeError: PyYAML on bad dates
+            raise self._refusal(node, f"`{node.value}` as {node.tag}", "a plain value") from None
+        finally:
+            loader.dispose()
 
-def _scalar(node: yaml.Node) -> Any:
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_object(node)
-    finally:
-        loader.dispose()
+    def _refusal(self, node: yaml.Node, found: str, expected: str) -> TsmError:
+        where = f"{self.name} line {node.start_mark.line + 1}"
+        return refuse(self.syntax, where, found=found, expected=expected, remedy="write it plainly")
 
 
 def build(

@@ -27,11 +27,7 @@ def pin_catalog(path: str | Path) -> str:
         `catalog.invalid` when there is no HATS catalogue at `path`.
     """
     root = Path(path)
-    if not any((root / mark).is_file() for mark in _MARKS):
-        found = "no such folder" if not root.is_dir() else "a folder without HATS properties"
-        raise refuse(Code.CATALOG_INVALID, str(path), found=found,
-                     expected="a HATS catalogue or collection",
-                     remedy="give the folder that holds collection.properties or hats.properties")
+    require_hats(root)
     entries = []
     plans = hashlib.sha256()
     for file in sorted(file for file in root.rglob("*") if file.is_file()):
@@ -39,6 +35,16 @@ def pin_catalog(path: str | Path) -> str:
         if file.name in _PLANS:
             plans.update(file.read_bytes())
     return hashlib.sha256(canonical_json([plans.hexdigest(), entries])).hexdigest()
+
+
+def require_hats(path: str | Path) -> None:
+    """Refuse a path where there is no HATS catalogue or collection."""
+    root = Path(path)
+    if not any((root / mark).is_file() for mark in _MARKS):
+        found = "a folder without HATS properties" if root.is_dir() else "no folder"
+        raise refuse(Code.CATALOG_INVALID, str(path), found=f"{found} at {path}",
+                     expected="a HATS catalogue or collection",
+                     remedy="give the folder that holds collection.properties or hats.properties")
 
 
 def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = None) -> Any:

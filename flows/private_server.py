@@ -25,6 +25,7 @@ from pz_tsm_core.errors import Code, Problem, TransientError
 #: A first start migrates the database: seconds on a quiet machine, a minute on a busy one.
 START_SECONDS = 180.0
 
+HOST = "127.0.0.1"
 LOG = "server.log"
 SCRIPT = Path(__file__).with_name("server_process.py")
 
@@ -54,8 +55,12 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         """What a client must have in its environment before it imports Prefect."""
+        direct = ",".join(filter(None, [urllib.request.getproxies().get("no"), HOST]))
         return {
             "PREFECT_API_URL": self.url,
+            # A proxy for the world outside would be asked for this machine's own server.
+            "no_proxy": direct,
+            "NO_PROXY": direct,
             "PREFECT_HOME": str(self.home),
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             "DO_NOT_TRACK": "1",
@@ -99,7 +104,7 @@ def private_server(homes: Path) -> Iterator[Server]:
         process, port = _start(home, lock, stack)
         stack.callback(process.wait)
         stack.callback(process.kill)  # its database is safe at any moment, its state nobody's
-        yield Server(f"http://127.0.0.1:{port}/api", home, process.pid)
+        yield Server(f"http://{HOST}:{port}/api", home, process.pid)
 
 
 def _take_home(homes: Path) -> tuple[Path, int]:
@@ -123,7 +128,7 @@ def _start(home: Path, lock: int, stack: ExitStack) -> tuple[subprocess.Popen[by
     stack.callback(os.close, hold)
     # A Prefect of the user's own settings is another one, with another database.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    with socket.create_server(("127.0.0.1", 0)) as listening, (home / LOG).open("wb") as log:
+    with socket.create_server((HOST, 0)) as listening, (home / LOG).open("wb") as log:
         # The child holds the lock too: a home is free only when its server is gone.
         descriptors = (listening.fileno(), leash, lock)
         process = subprocess.Popen(  # noqa: S603 - our own module, no text of anybody else

@@ -1,0 +1,75 @@
+"""From a notebook: the same stages on pandas and astropy tables, without Prefect."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+
+import pz_tsm_core as tsm
+from pz_tsm_core.frames import like, to_arrow
+
+ID = 576460752321327074  # no float64 holds it
+
+
+def test_a_dozen_lines_make_the_training_set_of_the_flow(mock_sky, mock_run, tmp_path) -> None:
+    surveys = [tsm.standardize(tsm.read(file), key) for key, file in mock_sky.surveys.items()]
+    galaxies = tsm.combine(*surveys)
+    matches = tsm.match(galaxies, mock_sky.objects)
+    corrected = tsm.magnitudes(matches, dust_maps=mock_sky.dust)
+    training_set = tsm.split(corrected, seed=2026, train=0.7, validation=0.15, test=0.15)
+    tsm.write(training_set, tmp_path / "training_set.parquet")
+    tsm.write(training_set, tmp_path / "training_set.hdf5")
+    ours = pq.read_table(tmp_path / "training_set.parquet").sort_by("galaxy_id")
+    theirs = mock_run.table("split", "training_set").sort_by("galaxy_id")
+    assert isinstance(training_set, pd.DataFrame)
+    assert ours.column_names == theirs.column_names
+    for name in theirs.column_names:
+        pd.testing.assert_series_equal(ours[name].to_pandas(), theirs[name].to_pandas(),
+                                       check_exact=True, obj=name)
+
+
+def test_astropy_tables_come_back_as_astropy_tables(mock_sky) -> None:
+    table = Table.read(mock_sky.surveys["primus"])
+    galaxies = tsm.combine(tsm.standardize(table, "primus"))
+    assert isinstance(galaxies, Table)
+    assert str(galaxies["ra"].unit) == "deg"
+    assert galaxies["galaxy_id"].dtype == np.int64
+    assert len(galaxies) > 100
+
+
+@pytest.mark.parametrize("example", [pd.DataFrame(), Table(), pa.table({})])
+def test_ids_nulls_and_text_survive_the_way_there_and_back(example) -> None:
+    table = pa.table({"id": pa.array([ID, None]), "x": [0.5, None], "s": ["a", None]})
+    there = like(table, example)
+    back = to_arrow(there)
+    assert back["id"].to_pylist() == [ID, None]
+    assert back["x"].to_pylist() == [0.5, None]
+    assert back["s"].to_pylist() == ["a", None]
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(tsm.TsmError, match="table.kind"):
+        tsm.standardize({"ra": [1.0]}, "primus")
+
+
+def test_an_unknown_suffix_and_an_existing_file_are_refused(tmp_path) -> None:
+    table = pa.table({"galaxy_id": [1]})
+    with pytest.raises(tsm.TsmError, match="file.format"):
+        tsm.write(table, tmp_path / "x.xlsx")
+    (tmp_path / "x.parquet").touch()
+    with pytest.raises(tsm.TsmError, match="output.exists"):
+        tsm.write(table, tmp_path / "x.parquet")
+
+
+def test_importing_the_package_loads_neither_prefect_nor_lsdb() -> None:
+    code = ("import sys, pz_tsm_core; print([m for m in ('prefect', 'lsdb', 'dask', 'pandas') "
+            "if m in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

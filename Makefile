@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint prove bench-match lock clean
+.PHONY: demo test lint coverage prove pictures lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -23,9 +23,15 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The suite again with every line counted; a report, not a gate.
+coverage: $(READY)
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 # Faults and kills at every point, large oracles: longer than the suite.
 prove: $(READY)
-	$(BIN)/pytest -m "prove or not prove"
+	$(BIN)/pytest -m "prove or not prove" --timeout 3600
 
 $(READY): requirements.lock infra/uv.lock pyproject.toml
 	@$(PYTHON) infra/check_python.py
@@ -39,6 +45,10 @@ $(READY): requirements.lock infra/uv.lock pyproject.toml
 .venv-rail: $(READY) infra/rail.lock
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $@
 	$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes -r infra/rail.lock
+
+# The picture of the README, from a finished demo.
+pictures: demo
+	$(BIN)/python docs/make_pictures.py demo/output/training_set.parquet docs/images/training_set.png
 
 # New versions of everything; commit what changes. No address of an index stands in the file.
 lock: $(READY)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
 from pz_tsm_core.errors import TransientError
 from pz_tsm_core.model.artifact import ArtifactRef, Manifest, Principal, StageRequest, Value
 from pz_tsm_core.store import Draft, Store, open_store
+from pz_tsm_core.store.faults import point
 
 if TYPE_CHECKING:  # `tsm plan` reads this module and must not wait for Prefect
     from prefect import Task
@@ -133,12 +134,15 @@ class StageTask(Generic[P]):
         if manifest := store.find(request.address):
             _tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
             return manifest
+
+        def fill(draft: Draft) -> None:
+            self._compute(draft, store, *args, **kwargs)
+            point(f"computed.{self.name}")
+
         _tell(StageEvent(label, Moment.RUNNING, request))
         began = time.monotonic()
         try:
-            manifest = store.publish(
-                request, lambda draft: self._compute(draft, store, *args, **kwargs)
-            )
+            manifest = store.publish(request, fill)
         except BaseException as error:
             moment = Moment.RETRYING if isinstance(error, TransientError) else Moment.FAILED
             _tell(StageEvent(label, moment, request, seconds=time.monotonic() - began))

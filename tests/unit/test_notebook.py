@@ -55,16 +55,16 @@ def test_ids_nulls_and_text_survive_the_way_there_and_back(example) -> None:
 
 
 def test_what_is_no_table_is_refused() -> None:
-    with pytest.raises(tsm.TsmError, match="table.kind"):
+    with pytest.raises(tsm.TsmError, match=r"table\.kind"):
         tsm.standardize({"ra": [1.0]}, "primus")
 
 
 def test_an_unknown_suffix_and_an_existing_file_are_refused(tmp_path) -> None:
     table = pa.table({"galaxy_id": [1]})
-    with pytest.raises(tsm.TsmError, match="file.format"):
+    with pytest.raises(tsm.TsmError, match=r"file\.format"):
         tsm.write(table, tmp_path / "x.xlsx")
     (tmp_path / "x.parquet").touch()
-    with pytest.raises(tsm.TsmError, match="output.exists"):
+    with pytest.raises(tsm.TsmError, match=r"output\.exists"):
         tsm.write(table, tmp_path / "x.parquet")
 
 

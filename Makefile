@@ -16,7 +16,7 @@ demo: $(READY)
 	@$(BIN)/tsm run demo/recipe.yaml --store demo/store
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check

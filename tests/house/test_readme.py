@@ -25,7 +25,7 @@ def test_the_python_of_the_readme_makes_a_training_set(
 ) -> None:
     (tmp_path / "demo").symlink_to(mock_sky.root)
     monkeypatch.chdir(tmp_path)
-    exec(compile(_block("python"), "README.md", "exec"), {})  # noqa: S102
+    exec(compile(_block("python"), "README.md", "exec"), {})
     made = pd.read_parquet("training_set.parquet")
     assert set(made["split"]) == {"train", "test"}
     assert made["mag_i"].notna().mean() > 0.9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +46,7 @@ def _training_set(manifests: dict[str, Manifest], folder: Path, arguments: str) 
     yield f"record         {folder / RECORD}"
     yield f"open it        in Python: pandas.read_parquet('{table}')"
     yield "try next       change split.fractions in the recipe, and ask what that would redo:"
-    yield f"               tsm plan {arguments}"
+    yield f"               {_command()} plan {arguments}"
 
 
 def _compilation(manifests: dict[str, Manifest], folder: Path, arguments: str) -> Iterator[str]:
@@ -54,4 +56,13 @@ def _compilation(manifests: dict[str, Manifest], folder: Path, arguments: str) -
     yield f"record         {folder / RECORD}"
     yield f"use it         redshifts: {{compilation: {manifests['combine'].address}}}"
     yield "try next       add a catalog to the recipe, and make a training set:"
-    yield f"               tsm run {arguments}"
+    yield f"               {_command()} run {arguments}"
+
+
+def _command() -> str:
+    """How this command can be called again from here: by name, or by its path in `.venv`."""
+    if shutil.which("tsm"):
+        return "tsm"
+    called = Path(sys.argv[0])
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)

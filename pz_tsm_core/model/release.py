@@ -66,6 +66,33 @@ class Release(Value):
         """sha256 of the profile as canonical JSON: changes when a stage's result may change."""
         return hashlib.sha256(canonical_json(self.model_dump(mode="json"))).hexdigest()
 
+    def describe(self, column: str) -> dict[str, str]:
+        """Unit, UCD1+ word and description of a column that the profile names; else nothing."""
+        general = {
+            self.id: ("", "meta.id;src", f"Object id of {self.name}"),
+            self.ra: ("deg", "pos.eq.ra", "Right ascension of the object, ICRS"),
+            self.dec: ("deg", "pos.eq.dec", "Declination of the object, ICRS"),
+            self.ebv: ("mag", "phot.color.excess", f"E(B-V) as {self.name} gives it"),
+            self.extendedness: ("", "src.class.starGalaxy", "0 for points, 1 for extended objects"),
+        }
+        told = general.get(column) or self._describe_flux(column)
+        named = zip(("unit", "ucd", "description"), told, strict=True)
+        return {key: value for key, value in named if value}
+
+    def _describe_flux(self, column: str) -> tuple[str, str, str]:
+        for kind, columns in self.flux_types.items():
+            for band in self.bands:
+                names = dict(zip(columns.of(band), ("flux", "error", "flag"), strict=False))
+                what = names.get(column)
+                if what == "flux":
+                    return self.flux_unit, "phot.flux.density", f"{kind} flux in {band}"
+                if what == "error":
+                    ucd = "stat.error;phot.flux.density"
+                    return self.flux_unit, ucd, f"Error of the {kind} flux in {band}"
+                if what == "flag":
+                    return "", "meta.code.error", f"Whether {kind} failed in {band}"
+        return "", "", ""
+
     def flux(self, flux_type: str) -> FluxColumns:
         """Column names of a kind of flux.
 

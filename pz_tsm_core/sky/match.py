@@ -94,7 +94,7 @@ def crossmatch(
     matched_galaxies = len(chosen.index) + chosen.taken
     dropped = {"no_object": taken - matched_galaxies, "object_taken": chosen.taken}
     rows = Rows(taken=taken, given=len(chosen.index), dropped=_nonzero(dropped))
-    schema = _schema(right, wanted)
+    schema = _schema(right, wanted, release)
     counterparts = Counterparts(
         galaxy_id[chosen.index], object_id[chosen.index], chosen.candidates
     )
@@ -163,13 +163,13 @@ def _stash(
     return pd.DataFrame({**ids, SEPARATION.name: separation})
 
 
-def _schema(right: Any, wanted: Sequence[str]) -> pa.Schema:
-    """Galaxy columns, then the objects', then what the match adds."""
+def _schema(right: Any, wanted: Sequence[str], release: Release) -> pa.Schema:
+    """Galaxy columns, then the objects' with units and UCDs, then what the match adds."""
     objects = []
     for name in wanted:
         field = right.hc_structure.schema.field(name)
         renamed = f"{name}_lsst" if name in GALAXY_SCHEMA.names else name
-        objects.append(pa.field(renamed, field.type))
+        objects.append(pa.field(renamed, field.type, metadata=release.describe(name)))
     return pa.schema([*GALAXY_SCHEMA, *objects, SEPARATION.field, CANDIDATES.field])
 
 

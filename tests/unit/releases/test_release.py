@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from astropy.io.votable.ucd import check_ucd
+from astropy.units import Unit
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.release import FluxColumns, Release
@@ -77,3 +79,14 @@ def test_the_digest_follows_the_content():
 @pytest.mark.parametrize("key", release_keys())
 def test_every_profile_is_named_as_its_file(key):
     assert get_release(key).key == key
+
+
+def test_every_column_of_a_training_set_has_a_unit_or_needs_none() -> None:
+    release = get_release("dp1")
+    for name in release.columns_for("cModel"):
+        told = release.describe(name)
+        assert told["description"], name
+        Unit(told.get("unit", ""))
+        assert check_ucd(told["ucd"], check_controlled_vocabulary=True, has_colon=True), name
+    assert release.describe("u_cModelFlux")["unit"] == "nJy"
+    assert release.describe("tract") == {}

@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove pictures lock clean
+.PHONY: demo test lint coverage prove bench-mock pictures lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -45,6 +45,10 @@ $(READY): requirements.lock infra/uv.lock pyproject.toml
 .venv-rail: $(READY) infra/rail.lock
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $@
 	$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes -r infra/rail.lock
+
+# One JSON object a line: ours, a rival or floor in the same run, their ratio.
+bench-mock: $(READY)
+	@$(BIN)/python bench/mock.py
 
 # The picture of the README, from a finished demo.
 pictures: demo

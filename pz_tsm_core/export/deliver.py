@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import socket
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -15,14 +19,18 @@ from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import FileEntry
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord, StageRecord
-from pz_tsm_core.store import file_entries
 
 RECORD = "manifest.json"
+_HOST = socket.gethostname()
+_IN_THE_WAY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR})
 _SOFTWARE = ("pz-tsm", "lsdb", "hats", "dask", "astropy", "dustmaps", "numpy", "pyarrow", "scipy")
 
 
 def deliver(
-    recipe: Recipe, stages: tuple[StageRecord, ...], sources: Mapping[str, Path]
+    recipe: Recipe,
+    stages: tuple[StageRecord, ...],
+    sources: Mapping[str, Path],
+    files: tuple[FileEntry, ...],
 ) -> RunRecord:
     """Copy files and folders into the recipe's output folder, and write the record of the run.
 
@@ -32,6 +40,7 @@ def deliver(
     Parameters
     ----------
     sources : file or folder in the store by its name in the output folder
+    files : every file below these names, as the store knows it
 
     Raises
     ------
@@ -41,15 +50,16 @@ def deliver(
     target = Path(recipe.output.directory)
     try:
         target.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
         before = _delivered_before(target)
         for name, source in sources.items():
             _replace(target / name, partial(_copy, source))
-        files = tuple(entry for name in sources for entry in file_entries(target / name, target))
         record = _record(recipe, stages, files)
         text = record.model_dump_json(by_alias=True, indent=2)
         _replace(target / RECORD, lambda file: file.write_text(f"{text}\n", "utf-8"))
         for name in before - {file.path for file in files}:
-            (target / name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                (target / name).unlink()
     except OSError as error:
         raise refuse(Code.OUTPUT_WRITE, str(target), found=error.strerror or str(error),
                      expected="a folder with room that can be written to",
@@ -83,17 +93,48 @@ def _delivered_before(target: Path) -> set[str]:
 
 
 def _replace(target: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target, then take its place in one step (a folder: in two)."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    """Write beside the target, then take its place."""
+    owner = f"{_HOST}-{os.getpid()}-{threading.get_ident()}"
+    aside = target.with_name(f".{target.name}.{owner}.partial")
     try:
         write(aside)
-        if target.is_dir():
-            shutil.rmtree(target)
-        aside.replace(target)
+        _take_place(aside, target)
     finally:
-        if aside.is_dir():
-            shutil.rmtree(aside)
-        aside.unlink(missing_ok=True)
+        _remove(aside)
+
+
+def _take_place(aside: Path, target: Path) -> None:
+    """Rename over the target; a folder in the way is moved off first, by whoever comes first."""
+    while True:
+        try:
+            aside.replace(target)
+        except OSError as error:
+            if error.errno not in _IN_THE_WAY:
+                raise
+            former = aside.with_suffix(".former")
+            with suppress(FileNotFoundError):  # another run of the recipe moved it off
+                target.rename(former)
+            _remove(former)
+        else:
+            return
+
+
+def _sweep(target: Path) -> None:
+    """Remove what processes of this machine left that died while they delivered."""
+    for path in target.glob(f".*.{_HOST}-*-*.*"):
+        pid = int(path.name.rsplit("-", 2)[1])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            _remove(path)
+        except PermissionError:
+            continue  # alive, and somebody else's
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from pz_tsm_core.store.digest import TableDigest, table_digest
 from pz_tsm_core.store.draft import Draft
-from pz_tsm_core.store.manifests import file_entries
 from pz_tsm_core.store.store import Store, open_store
 
-__all__ = ["Draft", "Store", "TableDigest", "file_entries", "open_store", "table_digest"]
+__all__ = ["Draft", "Store", "TableDigest", "open_store", "table_digest"]

@@ -74,12 +74,6 @@ def inventory(directory: Path) -> tuple[FileEntry, ...]:
     return tuple(_entry(path, directory) for path in regular_files(directory))
 
 
-def file_entries(path: Path, root: Path) -> tuple[FileEntry, ...]:
-    """Path below `root`, size and sha256 of a file, or of every file of a folder."""
-    files = regular_files(path) if path.is_dir() else [path]
-    return tuple(_entry(file, root) for file in files)
-
-
 def _entry(path: Path, directory: Path) -> FileEntry:
     if path.is_symlink() or not path.is_file():
         raise ValueError(f"{path} is no regular file and cannot be published")

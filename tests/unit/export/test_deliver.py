@@ -1,0 +1,99 @@
+"""Delivery: whole files, nothing of the run before left over, two runs at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.export.deliver import RECORD, deliver
+from pz_tsm_core.model.artifact import FileEntry
+from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.model.run import RunRecord
+
+
+@pytest.fixture
+def recipe(tmp_path) -> Recipe:
+    return Recipe.model_validate({
+        "name": "r", "schema": 1, "redshifts": {"surveys": [{"survey": "primus", "file": "x"}]},
+        "output": {"directory": str(tmp_path / "out" / "deep")},
+    })
+
+
+def _sources(folder: Path, *names: str) -> tuple[dict[str, Path], tuple[FileEntry, ...]]:
+    files = []
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        files.append(FileEntry(path=name, size=len(name), sha256=sha256))
+    return {name.split("/")[0]: folder / name.split("/")[0] for name in names}, tuple(files)
+
+
+def _found(recipe: Recipe) -> dict[str, str]:
+    root = Path(recipe.output.directory)
+    return {str(file.relative_to(root)): file.read_text() for file in root.rglob("*")
+            if file.is_file() and file.name != RECORD}
+
+
+def test_files_and_folders_arrive_with_the_record_of_the_run(recipe, tmp_path) -> None:
+    deliver(recipe, (), *_sources(tmp_path / "a", "x.parquet", "hats/p/q.parquet"))
+    assert _found(recipe) == {"x.parquet": "x.parquet", "hats/p/q.parquet": "hats/p/q.parquet"}
+    record = RunRecord.model_validate_json(
+        (Path(recipe.output.directory) / RECORD).read_text("utf-8"))
+    assert {file.path for file in record.files} == set(_found(recipe))
+
+
+def test_what_the_run_before_left_is_replaced_and_what_others_left_stays(recipe, tmp_path) -> None:
+    deliver(recipe, (), *_sources(tmp_path / "a", "old.hdf5", "hats/p.parquet", "swap/x"))
+    (Path(recipe.output.directory) / "notes.txt").write_text("mine")
+    deliver(recipe, (), *_sources(tmp_path / "b", "new.hdf5", "hats/q.parquet", "swap"))
+    assert set(_found(recipe)) == {"new.hdf5", "hats/q.parquet", "swap", "notes.txt"}
+
+
+def test_a_record_that_names_files_elsewhere_removes_nothing(recipe, tmp_path) -> None:
+    deliver(recipe, (), *_sources(tmp_path / "a", "x"))
+    (tmp_path / "precious").write_text("1")
+    record = Path(recipe.output.directory) / RECORD
+    record.write_text(record.read_text().replace('"path": "x"', '"path": "../../precious"'))
+    deliver(recipe, (), *_sources(tmp_path / "b", "y"))
+    assert (tmp_path / "precious").exists()
+
+
+def test_many_deliveries_at_once_leave_one_whole_result(recipe, tmp_path) -> None:
+    given = _sources(tmp_path / "a", "x.parquet", *(f"hats/{n}" for n in range(20)))
+    with ThreadPoolExecutor(8) as eight:
+        list(eight.map(lambda _: deliver(recipe, (), *given), range(40)))
+    assert len(_found(recipe)) == 21
+    assert not list(Path(recipe.output.directory).glob(".*"))
+
+
+def test_what_a_killed_delivery_left_is_swept_and_that_of_a_living_one_is_not(
+    recipe, tmp_path
+) -> None:
+    folder = Path(recipe.output.directory)
+    folder.mkdir(parents=True)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    host = socket.gethostname()
+    dead, living = (folder / f".x.{host}-{pid}-1.partial" for pid in (child.pid, os.getpid()))
+    dead.mkdir()
+    living.touch()
+    deliver(recipe, (), *_sources(tmp_path / "a", "x"))
+    assert not dead.exists()
+    assert living.exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(recipe, tmp_path) -> None:
+    (tmp_path / "out").write_text("a file where a folder should be")
+    with pytest.raises(TsmError) as refused:
+        deliver(recipe, (), *_sources(tmp_path / "a", "x"))
+    assert refused.value.codes == (Code.OUTPUT_WRITE,)

@@ -8,21 +8,25 @@ and no other stage made is found and read here, so that all mistakes are reporte
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any
 
-from pz_tsm_core.errors import Code, Problems, TsmError, refuse
-from pz_tsm_core.model.artifact import Access, ArtifactRef
+from pz_tsm_core.dust import dust_digests
+from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
+from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef
 from pz_tsm_core.model.pins import CatalogPin, DustPin, FilePin
-from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, SurveyFile, UserTable
+from pz_tsm_core.model.policy import PhotometryPolicy
+from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile, UserTable
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.recipes import check_recipe
+from pz_tsm_core.releases import get_release, release_keys
+from pz_tsm_core.sky.catalog import pin_catalog
 from pz_tsm_core.store import Store
-
-T = TypeVar("T")
+from pz_tsm_core.surveys import get_survey, survey_of_table
 
 
 @dataclass(frozen=True)
@@ -50,63 +54,63 @@ def pin(recipe: Recipe, store: Store) -> Pins:
     Raises
     ------
     TsmError
-        with every mistake: unknown surveys and releases, missing files, folders that are no
-        catalogue, a compilation that the store lacks.
+        with every mistake: what `check_recipe` finds, a compilation that the store lacks, data
+        that the principal may not see.
     """
     problems = Problems()
-    sources = _sources(recipe, problems)
-    compilation = _collect(problems, lambda: _compilation(recipe, store))
-    sky = _sky(recipe, problems) if recipe.catalog else (None, None, None)
-    problems.raise_if_any()
-    return Pins(tuple(sources), compilation, *sky)
-
-
-def _collect(problems: Problems, find: Callable[[], T]) -> T | None:
-    """Give what is found, or note why it is not."""
+    problems.extend(check_recipe(recipe))
+    problems.extend(_forbidden(recipe, store))
+    compilation = None
     try:
-        return find()
+        compilation = _compilation(recipe, store)
     except TsmError as error:
         problems.extend(error.problems)
-        return None
+    problems.raise_if_any()
+    pins = Pins(_sources(recipe.redshifts), compilation)
+    return replace(pins, **_sky(recipe.catalog, recipe.photometry)) if recipe.catalog else pins
 
 
-def _sources(recipe: Recipe, problems: Problems) -> list[Source]:
-    from pz_tsm_core.surveys import get_survey, survey_of_table
-
-    redshifts = recipe.redshifts
-    definitions = [
-        *(partial(get_survey, entry.survey) for entry in redshifts.surveys),
-        *(partial(survey_of_table, entry) for entry in redshifts.tables),
-    ]
-    entries: list[SurveyFile | UserTable] = [*redshifts.surveys, *redshifts.tables]
-    sources = []
-    for entry, define in zip(entries, definitions, strict=True):
-        survey = _collect(problems, define)
-        file = _collect(problems, partial(_pin_file, entry.file, entry.access))
-        if survey and file:
-            sources.append(Source(file, survey))
-    return sources
+def _sources(redshifts: Redshifts) -> tuple[Source, ...]:
+    surveys = [Source(_pin_file(entry), get_survey(entry.survey)) for entry in redshifts.surveys]
+    tables = [Source(_pin_file(entry), survey_of_table(entry)) for entry in redshifts.tables]
+    return (*surveys, *tables)
 
 
-def _sky(
-    recipe: Recipe, problems: Problems
-) -> tuple[Release | None, CatalogPin | None, DustPin | None]:
-    from pz_tsm_core.dust import dust_digests
-    from pz_tsm_core.releases import get_release
-    from pz_tsm_core.sky.catalog import pin_catalog
-
-    catalog, dust = cast("ObjectCatalog", recipe.catalog), recipe.photometry.dereddening
-    digest = _collect(problems, lambda: pin_catalog(catalog.path))
-    digests = _collect(problems, lambda: dust_digests(dust))
-    return (
-        _collect(problems, lambda: get_release(catalog.release)),
-        CatalogPin(path=catalog.path, digest=digest, access=catalog.access) if digest else None,
-        DustPin(choice=dust, digests=digests) if digests is not None else None,
-    )
+def _pin_file(entry: SurveyFile | UserTable) -> FilePin:
+    return FilePin(path=entry.file, sha256=digest_file(entry.file), access=entry.access)
 
 
-def _pin_file(path: str, access: Access) -> FilePin:
-    return FilePin(path=path, sha256=digest_file(path), access=access)
+def _sky(catalog: ObjectCatalog, photometry: PhotometryPolicy) -> dict[str, Any]:
+    digest = pin_catalog(catalog.path)
+    dust = photometry.dereddening
+    return {
+        "release": get_release(catalog.release),
+        "catalog": CatalogPin(path=catalog.path, digest=digest, access=_access(catalog)),
+        "dust": DustPin(choice=dust, digests=dust_digests(dust)),
+    }
+
+
+def _access(catalog: ObjectCatalog) -> Access:
+    """Who may see the catalogue: as the recipe says, else as its release's data rights say."""
+    right = get_release(catalog.release).data_rights
+    return catalog.access or (Access(kind="rights", name=right) if right else PUBLIC)
+
+
+def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:
+    """Data that the principal may not see, told before anything runs."""
+    entries: list[SurveyFile | UserTable] = [*recipe.redshifts.surveys, *recipe.redshifts.tables]
+    named = [(entry.file, entry.access) for entry in entries]
+    if recipe.catalog and recipe.catalog.release in release_keys():
+        named.append((recipe.catalog.path, _access(recipe.catalog)))
+    for path, access in named:
+        if not access.admits(store.principal):
+            yield Problem(
+                Code.STORE_ACCESS, path, f"principal `{store.principal.name}`",
+                f"one who may see {access}",
+                f"run as `--principal {access.name}`" if access.kind == "private"
+                else f"say `--right {access.name}` if you hold it; if all may see the data, give "
+                "them `access: {kind: public}` in the recipe",
+            )
 
 
 def digest_file(file: str) -> str:

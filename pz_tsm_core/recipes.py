@@ -42,9 +42,9 @@ def load_recipe(path: str | Path) -> Recipe:
         recipe = resolve_paths(build(Recipe, document), root)
     except TsmError as error:
         rest = _what_can_be_checked(document)
-        more = check_recipe(resolve_paths(rest, root), document) if rest else ()
+        more = check_recipe(resolve_paths(rest, root), document.where) if rest else ()
         raise TsmError(*error.problems, *more) from None
-    if problems := check_recipe(recipe, document):
+    if problems := check_recipe(recipe, document.where):
         raise TsmError(*problems)
     return recipe
 
@@ -90,9 +90,20 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
     return Recipe.model_validate(content)
 
 
-def check_recipe(recipe: Recipe, document: Document) -> tuple[Problem, ...]:
-    """Everything that the recipe names and that is not there."""
-    check = _Check(document)
+def _dotted(loc: Loc) -> str:
+    return "recipe: " + ".".join(map(str, loc))
+
+
+def check_recipe(
+    recipe: Recipe, where: Callable[[Loc], str] = _dotted
+) -> tuple[Problem, ...]:
+    """Everything that the recipe names and that is not there.
+
+    Parameters
+    ----------
+    where : says for people where a key of the recipe stands
+    """
+    check = _Check(where)
     redshifts = recipe.redshifts
     for index, survey in enumerate(redshifts.surveys):
         loc: Loc = ("redshifts", "surveys", index)
@@ -102,7 +113,7 @@ def check_recipe(recipe: Recipe, document: Document) -> tuple[Problem, ...]:
         loc = ("redshifts", "tables", index)
         check.file((*loc, "file"), table.file)
         if table.name in registry():
-            check.problems.add(Code.RECIPE_BAD_VALUE, document.where((*loc, "name")),
+            check.problems.add(Code.RECIPE_BAD_VALUE, where((*loc, "name")),
                                found=f"`{table.name}`", expected="a name that no survey has",
                                remedy="call your table something else")
     if recipe.catalog:
@@ -126,21 +137,21 @@ def _check_matching(recipe: Recipe, check: _Check) -> None:
 class _Check:
     """Collects what is wrong, under the place in the recipe that named it."""
 
-    def __init__(self, document: Document) -> None:
-        self.document, self.problems = document, Problems()
+    def __init__(self, where: Callable[[Loc], str]) -> None:
+        self.where, self.problems = where, Problems()
 
     def passes(self, loc: Loc, attempt: Callable[[], Any]) -> Any:
         """Give the result of an attempt, or None after its mistakes were noted."""
         try:
             return attempt()
         except TsmError as error:
-            where = self.document.where(loc)
+            where = self.where(loc)
             self.problems.extend(replace(problem, where=where) for problem in error.problems)
             return None
 
     def file(self, loc: Loc, path: str) -> None:
         """Note a file that is not there."""
         if not Path(path).is_file():
-            self.problems.add(Code.FILE_MISSING, self.document.where(loc), found=f"no file {path}",
+            self.problems.add(Code.FILE_MISSING, self.where(loc), found=f"no file {path}",
                               expected="a table of redshifts",
                               remedy="correct the path; relative paths start at the recipe")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from astropy.coordinates import SkyCoord
 
 from pz_tsm_core.errors import Code, refuse
 
@@ -38,6 +37,8 @@ class SfdMap:
         """E(B-V) in mag at ICRS positions in degrees, shape (n,), by bilinear interpolation."""
         if not len(ra):
             return np.empty(0, dtype=np.float32)
+        from astropy.coordinates import SkyCoord  # here: a plan must not wait for it
+
         coordinates = SkyCoord(ra, dec, unit="deg", frame="icrs")
         return np.asarray(self._query(coordinates), dtype=np.float32)
 
@@ -54,12 +55,20 @@ class SfdMap:
 def sfd_files(directory: str | Path) -> list[Path]:
     """The two files of the map, or a refusal that names what is missing."""
     files = [Path(directory) / "sfd" / f"SFD_dust_4096_{pole}.fits" for pole in POLES]
-    missing = [str(file) for file in files if not file.is_file()]
-    if missing:
-        raise refuse(Code.DUST_MAP, str(directory), found=f"no {', '.join(missing)}",
+    bad = [str(file) for file in files if not _is_fits(file)]
+    if bad:
+        raise refuse(Code.DUST_MAP, str(directory), found=f"no FITS file {', '.join(bad)}",
                      expected="the two files of the SFD dust map",
                      remedy="set photometry.dereddening.directory, or map: none")
     return files
+
+
+def _is_fits(file: Path) -> bool:
+    """Whether a file begins as FITS does; dustmaps would print its own complaint of others."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return stream.read(6) == b"SIMPLE"
 
 
 def _open_query(directory: Path) -> Any:

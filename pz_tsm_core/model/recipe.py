@@ -65,11 +65,14 @@ class Redshifts(Value):
 
 
 class ObjectCatalog(Value):
-    """The LSST Object catalogue to match against: a HATS catalogue or collection."""
+    """The LSST Object catalogue to match against: a HATS catalogue or collection.
+
+    Without `access` the data rights of the release hold.
+    """
 
     path: Path
     release: Name = "dp1"
-    access: Access = PUBLIC
+    access: Access | None = None
 
 
 class Recipe(Value):

@@ -58,7 +58,8 @@ def results(run, tmp_path_factory) -> dict[str, tuple[int, str]]:
             "tables": [{"name": "mine", "file": str(folder / "mine.csv"), "columns": {
                 "id": "name", "ra": "RA", "dec": "DEC", "z": "Z", "quality": "Q"}}],
         },
-        "catalog": {"path": str(folder / "objects"), "release": "dp1"},
+        "catalog": {"path": str(folder / "objects"), "release": "dp1",
+                    "access": {"kind": "public"}},
         "photometry": {"bands": ["i"], "dereddening": {"map": "none"}},
         "output": {"directory": str(folder / "out")},
     })

@@ -1,4 +1,4 @@
-"""The SFD map through our door and through dustmaps' own, and the user's configuration untouched."""
+"""The SFD map through our door and through dustmaps' own; the configuration stays untouched."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""Data for some stays data for some, whatever is made from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.pins import pin
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.artifact import Access, Principal
+from pz_tsm_core.store import open_store
+
+ME = Access(kind="private", name="me")
+
+
+@pytest.fixture
+def private_recipe(mock_recipe):
+    """The mock sky's recipe, one survey of which is mine alone."""
+    redshifts = mock_recipe.redshifts
+    mine = redshifts.surveys[-1].model_copy(update={"access": ME})
+    changed = redshifts.model_copy(update={"surveys": (*redshifts.surveys[:-1], mine)})
+    return mock_recipe.model_copy(update={"redshifts": changed})
+
+
+def test_what_is_made_with_private_rows_is_private(run, private_recipe, mock_run, tmp_path) -> None:
+    done = run(private_recipe, open_store(tmp_path, Principal(name="me")))
+    for label, manifest in done.manifests.items():
+        mixed = label.split()[0] not in ("retrieve", "standardize")
+        assert (manifest.access == ME) == (mixed or label.endswith("3dhst")), label
+        # Equal content, another address: a cache hit tells nobody that I had these rows.
+        assert manifest.content == mock_run.manifests[label].content
+        assert (manifest.address == mock_run.manifests[label].address) == (
+            manifest.access != ME), label
+    other = open_store(tmp_path, Principal(name="other"))
+    for label in ("combine", "export"):
+        with pytest.raises(TsmError) as refused:
+            other.find(done.manifests[label].address)
+        assert refused.value.codes == (Code.STORE_ACCESS,)
+        with pytest.raises(TsmError):
+            other.manifest(done.manifests[label].ref)
+
+
+def test_another_principal_is_refused_before_anything_runs(private_recipe, tmp_path) -> None:
+    with pytest.raises(TsmError) as refused:
+        pin(private_recipe, open_store(tmp_path, Principal(name="other")))
+    assert refused.value.codes == (Code.STORE_ACCESS,)
+    assert not (tmp_path / "objects").exists()
+
+
+def test_a_release_asks_for_its_data_rights(mock_recipe, tmp_path) -> None:
+    catalog = mock_recipe.catalog.model_copy(update={"access": None})
+    recipe = mock_recipe.model_copy(update={"catalog": catalog})
+    with pytest.raises(TsmError, match="--right rubin"):
+        pin(recipe, open_store(tmp_path))
+    holder = Principal(rights=frozenset({"rubin"}))
+    pins = pin(recipe, open_store(tmp_path, holder))
+    assert pins.catalog.access == Access(kind="rights", name="rubin")

@@ -2,13 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# A moved checkout or another Python needs another environment.
+READY := $(VENV)/.ready-$(shell printf '%s' "$(CURDIR) $(PYTHON)" | cksum | cut -d' ' -f1)
+RAIL := .venv-rail/.ready
 
 # Where this variable is set, every process would compile lsdb and Prefect anew: seconds each.
 unexport PYTHONDONTWRITEBYTECODE
+# What another software stack put on the path is not for this environment.
+unexport PYTHONPATH PYTHONHOME
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove bench-mock pictures lock clean
+.PHONY: demo test lint coverage prove rail bench-mock pictures lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -33,18 +37,22 @@ coverage: $(READY)
 prove: $(READY)
 	$(BIN)/pytest -m "prove or not prove" --timeout 3600
 
-$(READY): requirements.lock infra/uv.lock pyproject.toml
+$(READY): requirements.lock infra/bootstrap.lock pyproject.toml
 	@$(PYTHON) infra/check_python.py
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/uv.lock
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    -r infra/bootstrap.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # RAIL in an environment of its own: an outside reader of our files, for one test.
-.venv-rail: $(READY) infra/rail.lock
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $@
-	$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes -r infra/rail.lock
+rail: $(RAIL)
+
+$(RAIL): infra/rail.lock | $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-rail
+	$(BIN)/uv pip install --quiet --python .venv-rail/bin/python --require-hashes -r infra/rail.lock
+	@touch $@
 
 # One JSON object a line: ours, a rival or floor in the same run, their ratio.
 bench-mock: $(READY)
@@ -54,7 +62,7 @@ bench-mock: $(READY)
 pictures: demo
 	$(BIN)/python docs/make_pictures.py demo/output/training_set.parquet docs/images/training_set.png
 
-# New versions of everything; commit what changes. No address of an index stands in the file.
+# New versions of everything but uv itself; commit what changes. No address of an index stands in the file.
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --all-extras \
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate \
@@ -63,5 +71,6 @@ lock: $(READY)
 	    --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	    infra/rail.in --output-file infra/rail.lock
 
+# What was installed and cached; the demo, with a recipe you may have edited, stays.
 clean:
-	rm -rf $(VENV) .venv-rail demo
+	rm -rf $(VENV) .venv-rail .mypy_cache .ruff_cache .pytest_cache .hypothesis

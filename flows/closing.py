@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pz_tsm_core.export.deliver import RECORD
 from pz_tsm_core.model.artifact import Manifest
@@ -23,8 +23,10 @@ def closing(recipe: Recipe, arguments: str) -> str:
     folder = Path(recipe.output.directory)
     record = RunRecord.model_validate_json((folder / RECORD).read_bytes())
     manifests = {stage.label: stage.manifest for stage in record.stages}
-    words = _training_set if "export" in manifests else _compilation
-    return "\n".join(["", *_balance(manifests), "", *words(manifests, folder, arguments)])
+    words = _training_set if "split" in manifests else _compilation
+    return "\n".join([
+        "", *_balance(manifests), "", *_files(record, folder), *words(manifests, arguments)
+    ])
 
 
 def _balance(manifests: dict[str, Manifest]) -> Iterator[str]:
@@ -36,27 +38,28 @@ def _balance(manifests: dict[str, Manifest]) -> Iterator[str]:
             yield f"  {label:<24}{manifest.rows.taken:>10,} -> {manifest.rows.given:,}  ({reasons})"
 
 
-def _training_set(manifests: dict[str, Manifest], folder: Path, arguments: str) -> Iterator[str]:
-    parts = ", ".join(f"{count:,} {part}" for part, count in
-                      manifests["split"].counts["split"].items())
-    table = folder / "training_set.parquet"
-    yield f"training set   {table}  ({parts})"
-    for file in sorted(folder.glob("training_set_*.hdf5")):
-        yield f"for RAIL       {file}"
-    yield f"record         {folder / RECORD}"
-    yield f"open it        in Python: pandas.read_parquet('{table}')"
-    yield "try next       change split.fractions in the recipe, and ask what that would redo:"
-    yield f"               {_command()} plan {arguments}"
+def _files(record: RunRecord, folder: Path) -> Iterator[str]:
+    """What was delivered, a folder as a whole, and how to open the first table."""
+    names = list(dict.fromkeys(PurePosixPath(file.path).parts[0] for file in record.files))
+    for name in names:
+        yield f"made       {folder / name}"
+    yield f"record     {folder / RECORD}"
+    tables = [name for name in names if name.endswith(".parquet")]
+    if tables:
+        yield f"open it    in Python: pandas.read_parquet('{folder / tables[0]}')"
 
 
-def _compilation(manifests: dict[str, Manifest], folder: Path, arguments: str) -> Iterator[str]:
-    yield f"galaxies       {folder / 'galaxies.parquet'}"
-    yield f"measurements   {folder / 'measurements.parquet'}  (column reason says why)"
-    yield f"as HATS        {folder / 'galaxies_hats'}"
-    yield f"record         {folder / RECORD}"
-    yield f"use it         redshifts: {{compilation: {manifests['combine'].address}}}"
-    yield "try next       add a catalog to the recipe, and make a training set:"
-    yield f"               {_command()} run {arguments}"
+def _training_set(manifests: dict[str, Manifest], arguments: str) -> Iterator[str]:
+    counts = manifests["split"].counts["split"].items()
+    yield "parts      " + ", ".join(f"{count:,} {part}" for part, count in counts)
+    yield "try next   change split.fractions in the recipe, and ask what that would redo:"
+    yield f"           {_command()} plan {arguments}"
+
+
+def _compilation(manifests: dict[str, Manifest], arguments: str) -> Iterator[str]:
+    yield f"use it     redshifts: {{compilation: {manifests['combine'].address}}}"
+    yield "try next   add a catalog to the recipe, and make a training set:"
+    yield f"           {_command()} run {arguments}"
 
 
 def _command() -> str:

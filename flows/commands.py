@@ -6,9 +6,7 @@ functions: `tsm --help` must not wait for them, and `tsm plan` must not load Pre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing as closed_after
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,17 +43,16 @@ def run(
 
     Example: tsm run recipe.yaml --store ./store
     """
-    with _told_plainly():
-        from flows.closing import closing
-        from flows.local_run import leave_on_interrupt, run_here
-        from flows.pins import pin
-        from flows.progress import view
+    from flows.closing import closing
+    from flows.local_run import leave_on_interrupt, run_here
+    from flows.pins import pin
+    from flows.progress import view
 
-        wanted, at = _load(recipe), _at(store, principal, right)
-        pin(wanted, at.open())  # mistakes are told before anything is started
-        with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
-            run_here(wanted, at, shown.hear)
-        typer.echo(closing(wanted, f"{recipe} --store {store}" if store else f"{recipe}"))
+    wanted, at = _load(recipe), _at(store, principal, right)
+    pin(wanted, at.open())  # mistakes are told before anything is started
+    with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
+        run_here(wanted, at, shown.hear)
+    typer.echo(closing(wanted, f"{recipe} --store {store}" if store else f"{recipe}"))
 
 
 def plan(
@@ -68,30 +65,17 @@ def plan(
 
     Example: tsm plan recipe.yaml --store ./store
     """
-    with _told_plainly():
-        from flows.journal import Journal
-        from flows.order import order_for
-        from flows.pins import pin
-        from flows.planning import Planner
-        from flows.progress import told
+    from flows.journal import Journal
+    from flows.order import order_for
+    from flows.pins import pin
+    from flows.planning import Planner
+    from flows.progress import told
 
-        wanted, opened = _load(recipe), _at(store, principal, right).open()
-        planner = Planner(opened, Journal(opened, wanted.name))
-        order_for(wanted)(wanted, pin(wanted, opened), planner)
-        for step in planner.steps:
-            typer.echo(f"{step.state:<9}{step.label:<32}{step.why or told(step.rows)}".rstrip())
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Tell a refusal on stderr, without a traceback, and end with status 1."""
-    from pz_tsm_core.errors import TsmError
-
-    try:
-        yield
-    except TsmError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    wanted, opened = _load(recipe), _at(store, principal, right).open()
+    planner = Planner(opened, Journal(opened, wanted.name))
+    order_for(wanted)(wanted, pin(wanted, opened), planner)
+    for step in planner.steps:
+        typer.echo(f"{step.state:<9}{step.label:<32}{step.why or told(step.rows)}".rstrip())
 
 
 def _load(path: Path) -> Recipe:

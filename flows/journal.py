@@ -27,7 +27,7 @@ class Journal:
     """The requests of one recipe by label, in `<store>/journal/<recipe>.json`."""
 
     def __init__(self, store: Store, recipe: str) -> None:
-        self._path = store.prefect_results.parents[1] / "journal" / f"{recipe}.json"
+        self._path = store.beside("journal") / f"{recipe}.json"
         self._lock = Lock()
 
     def requests(self) -> dict[str, StageRequest]:

@@ -53,7 +53,7 @@ def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) ->
 def _server(at: StoreAt, stack: ExitStack) -> Server | None:
     if os.environ.get("PREFECT_API_URL"):
         return None
-    return stack.enter_context(private_server(at.open().prefect_results.parent))
+    return stack.enter_context(private_server(at.open().beside("prefect")))
 
 
 def _flow_for(recipe: Recipe) -> Flow[..., ArtifactRef]:

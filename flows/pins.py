@@ -7,15 +7,13 @@ and no other stage made is found and read here, so that all mistakes are reporte
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from pz_tsm_core.dust import dust_digests
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
+from pz_tsm_core.files import digest_file
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef
 from pz_tsm_core.model.pins import CatalogPin, DustPin, FilePin
 from pz_tsm_core.model.policy import PhotometryPolicy
@@ -111,30 +109,6 @@ def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:
                 else f"say `--right {access.name}` if you hold it; if all may see the data, give "
                 "them `access: {kind: public}` in the recipe",
             )
-
-
-def digest_file(file: str) -> str:
-    """sha256 of a file's bytes, read anew only when its size or time has changed.
-
-    Raises
-    ------
-    TsmError
-        ``file.missing`` when there is no such file or it cannot be read.
-    """
-    try:
-        stat = Path(file).stat()
-        return _digest(file, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    except OSError as error:
-        raise refuse(
-            Code.FILE_MISSING, file, found=error.strerror or str(error),
-            expected="a file that can be read", remedy="correct the path in the recipe",
-        ) from None
-
-
-@lru_cache(maxsize=1024)
-def _digest(file: str, _size: int, _mtime_ns: int, _inode: int) -> str:
-    with Path(file).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _compilation(recipe: Recipe, store: Store) -> ArtifactRef | None:

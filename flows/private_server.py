@@ -74,7 +74,7 @@ class Server:
         Raises
         ------
         TransientError
-            ``service.unreachable`` when it has ended, or says nothing for `START_SECONDS`.
+            `service.unreachable` when it has ended, or says nothing for `START_SECONDS`.
         """
         # No proxy of the environment may stand between a run and its own machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

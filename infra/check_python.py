@@ -8,4 +8,5 @@ try:
     import ensurepip
     import venv
 except ImportError:
-    sys.exit("This Python lacks venv; on Debian and Ubuntu: apt-get install python3-venv")
+    package = "python3.{}-venv".format(sys.version_info[1])
+    sys.exit("This Python lacks venv; on Debian and Ubuntu: apt-get install " + package)

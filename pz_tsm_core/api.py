@@ -6,9 +6,11 @@ Every function takes a pandas, astropy or Arrow table and gives back one of the 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,6 +18,7 @@ from pz_tsm_core.dust import open_dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.model.policy import (
+    NJY_ZERO_POINT,
     ClusterPolicy,
     CombinePolicy,
     Dereddening,
@@ -23,36 +26,44 @@ from pz_tsm_core.model.policy import (
     PhotometryPolicy,
     SplitPolicy,
 )
-from pz_tsm_core.model.quality import Quality
+from pz_tsm_core.model.quality import STELLAR
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops import photometry, resolve
 from pz_tsm_core.ops import split as splitting
 from pz_tsm_core.ops import standardize as standardizing
 from pz_tsm_core.releases import get_release
+from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import get_survey
 
 
 def read(path: str | Path, columns: list[str] | None = None) -> Any:
     """Read a Parquet, CSV or FITS table into a pandas.DataFrame; ids stay 64-bit integers."""
-    import pandas as pd
-
     from pz_tsm_core.readers import read_table
 
-    return read_table(path, columns=columns).to_pandas(types_mapper=pd.ArrowDtype)
+    return like(read_table(path, columns=columns), pd.DataFrame())
 
 
-def standardize(table: Any, survey: str | Survey) -> Any:
+def standardize(
+    table: Any, survey: str | Survey, *, bad_positions: Literal["refuse", "drop"] = "refuse"
+) -> Any:
     """Bring a survey's native table to the standard columns and the quality scale 0-4.
 
     Parameters
     ----------
     survey : key in the registry, such as "desi_dr1", or a definition
+    bad_positions : what to do with rows without a position on the sphere
     """
     definition = get_survey(survey) if isinstance(survey, str) else survey
-    return like(standardizing.standardize(to_arrow(table), definition).table, table)
+    done = standardizing.standardize(to_arrow(table), definition, bad_positions=bad_positions)
+    return like(done.table, table)
 
 
-def combine(*tables: Any, radius_arcsec: float = 0.75, min_quality: int = 3) -> Any:
+def combine(
+    *tables: Any,
+    radius_arcsec: float = 0.75,
+    min_quality: int = 3,
+    exclude_classes: Collection[str] = STELLAR,
+) -> Any:
     """One row a galaxy from standard tables of any number of surveys.
 
     Returns
@@ -60,7 +71,11 @@ def combine(*tables: Any, radius_arcsec: float = 0.75, min_quality: int = 3) -> 
     The best measurement of every galaxy, with `galaxy_id`; for every measurement's reason and
     all pairs use `pz_tsm_core.ops.resolve.combine`.
     """
-    policy = CombinePolicy(radius_arcsec=radius_arcsec, min_quality=Quality(min_quality))
+    policy = CombinePolicy.model_validate({
+        "radius_arcsec": radius_arcsec,
+        "min_quality": min_quality,
+        "exclude_classes": exclude_classes,
+    })
     rows = pa.concat_tables([to_arrow(table) for table in tables], promote_options="permissive")
     return like(resolve.combine(rows, policy).galaxies, tables[0])
 
@@ -72,7 +87,8 @@ def match(
     release: str = "dp1",
     flux: str = "cModel",
     radius_arcsec: float = 1.0,
-    threads: int = 2,
+    unique: bool = True,
+    workers: int = 2,
 ) -> Any:
     """Give every galaxy its nearest LSST object within the radius, and the object's fluxes.
 
@@ -80,6 +96,8 @@ def match(
     ----------
     galaxies : as `combine` leaves them
     catalog : a HATS collection with margin
+    unique : one galaxy an object, the nearest
+    workers : threads
     """
     from pz_tsm_core.sky.match import crossmatch
     from pz_tsm_core.sky.write import write_table_as_collection
@@ -95,8 +113,8 @@ def match(
             Path(catalog),
             release=profile,
             columns=profile.columns_for(flux),
-            policy=MatchPolicy(radius_arcsec=radius_arcsec),
-            cluster=ClusterPolicy(workers=threads),
+            policy=MatchPolicy(radius_arcsec=radius_arcsec, unique=unique),
+            cluster=ClusterPolicy(workers=workers),
             scratch=scratch,
         )
         table = pa.Table.from_batches(matched.batches, matched.schema)
@@ -110,8 +128,9 @@ def magnitudes(
     flux: str = "cModel",
     dust_maps: str | Path | None = None,
     coefficients: str = "desc_dc2",
+    zero_point: float = NJY_ZERO_POINT,
 ) -> Any:
-    """Append AB magnitudes (zero point 31.4 for nJy), dereddened if there are dust maps.
+    """Append AB magnitudes, dereddened if there are dust maps.
 
     Parameters
     ----------
@@ -122,7 +141,7 @@ def magnitudes(
         "coefficients": coefficients,
         "directory": str(dust_maps or ""),
     })
-    policy = PhotometryPolicy(flux=flux, dereddening=dereddening)
+    policy = PhotometryPolicy(flux=flux, dereddening=dereddening, zero_point=zero_point)
     table = to_arrow(matches)
     batches = photometry.correct_batches(
         table.to_batches(), get_release(release), policy, open_dust(dereddening)
@@ -155,8 +174,7 @@ def write(table: Any, path: str | Path) -> None:
                      expected="a new name", remedy="remove the file or choose another name")
     rows = to_arrow(table)
     if target.suffix == ".parquet":
-        pq.write_table(rows, target, compression="zstd", compression_level=3,
-                       write_page_checksum=True)
+        pq.write_table(rows, target, **PARQUET)
     elif target.suffix == ".hdf5":
         names = rail_names(rows.column_names)
         write_rail({"": target}, rows.to_batches(), rows.schema, names=names)

@@ -75,22 +75,29 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 def main() -> None:
     """Run the command line; mistakes go to standard error, and the exit status is not 0."""
     for entry in sorted(entry_points(group="pz_tsm.commands"), key=lambda entry: entry.name):
-        app.command(name=entry.name)(_command(entry))
+        _add(entry)
+    told_plainly(app)
+
+
+def told_plainly(command: Callable[[], Any]) -> None:
+    """Run a command; tell a refusal on standard error, without a traceback, and end with 1."""
     try:
-        app()
+        command()
     except TsmError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
 
 
-def _command(entry: EntryPoint) -> Callable[..., Any]:
-    """The command of an entry point, or one that says what is missing to run it."""
+def _add(entry: EntryPoint) -> None:
+    """Add the command of an entry point, or one that says what is missing to run it."""
     try:
-        return entry.load()  # type: ignore[no-any-return]
+        app.command(name=entry.name)(entry.load())
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("flows", "tasks", "prefect"):
             raise
-        return _absent(entry.name)
+        # Whatever stands behind it on the line: the answer is the same.
+        anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+        app.command(name=entry.name, context_settings=anything)(_absent(entry.name))
 
 
 def _absent(name: str) -> Callable[[], None]:

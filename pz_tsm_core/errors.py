@@ -10,50 +10,60 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Code(StrEnum):
-    """The stable codes, one line each on what they mean."""
+    """The stable codes, each with what it means (docs/reference/errors.md)."""
 
-    RECIPE_SYNTAX = "recipe.syntax"  # not YAML, or not a mapping
-    RECIPE_UNKNOWN_KEY = "recipe.unknown-key"  # a key that no part of a recipe has
-    RECIPE_MISSING_KEY = "recipe.missing-key"
-    RECIPE_BAD_VALUE = "recipe.bad-value"
-    SURVEY_UNKNOWN = "survey.unknown"  # no definition of that key
-    SURVEY_INVALID = "survey.invalid"  # a definition that contradicts itself or the schema
-    RULE_SYNTAX = "rule.syntax"  # text that is no rule
-    RULE_COLUMN = "rule.unknown-column"
-    RULE_TYPE = "rule.type"  # operands that cannot be compared or combined
-    RELEASE_UNKNOWN = "release.unknown"
-    FILE_MISSING = "file.missing"
-    FILE_FORMAT = "file.format"  # unknown or unsupported format
-    FILE_DAMAGED = "file.damaged"  # truncated, corrupt, or not what its name says
-    FILE_LIMIT = "file.limit"  # larger than the reader may take in
-    TABLE_EMPTY = "table.empty"
-    TABLE_MISSING_COLUMN = "table.missing-column"
-    TABLE_DUPLICATE_COLUMN = "table.duplicate-column"
-    TABLE_COLUMN_TYPE = "table.column-type"
-    TABLE_KIND = "table.kind"  # neither pandas, astropy nor Arrow
-    POSITION_MISSING = "position.missing"  # NaN or null where a position must be
-    POSITION_RANGE = "position.out-of-range"
-    VALUE_RANGE = "value.out-of-range"
-    ID_COLLISION = "id.collision"  # two different rows with one 63-bit id
-    CATALOG_INVALID = "catalog.invalid"  # a path that is no HATS catalogue
-    CATALOG_COLUMN = "catalog.missing-column"
-    CATALOG_MARGIN = "catalog.margin"  # margin absent or smaller than the match radius
-    MATCH_EMPTY = "match.empty"
-    DUST_MAP = "dust.map"  # dust map missing or unreadable
-    DUST_TWICE = "dust.twice"  # dereddening what is dereddened already
-    STORE_ACCESS = "store.access"  # the principal may not read this
-    STORE_CORRUPT = "store.corrupt"  # an artifact that differs from its manifest
-    STORE_MISSING = "store.missing"
-    STORE_CONFLICT = "store.conflict"  # one address, two different results
-    STORE_UNSUPPORTED = "store.unsupported"  # a location or layout of another kind or later date
-    STORE_IO = "store.io"  # the file system refused: full disk, permission
-    OUTPUT_EXISTS = "output.exists"
-    OUTPUT_WRITE = "output.write"  # the folder that the recipe names cannot be written to
-    SERVICE_UNREACHABLE = "service.unreachable"
-    APPLICATION_MISSING = "application.missing"  # the wheel alone, without flows and tasks
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """Make a member of the code itself, and keep what it means beside it."""
+        code = str.__new__(cls, value)
+        code._value_, code.meaning = value, meaning
+        return code
+
+    RECIPE_SYNTAX = "recipe.syntax", "no YAML mapping, or more than a person writes"
+    RECIPE_UNKNOWN_KEY = "recipe.unknown-key", "a key that no part of a recipe has"
+    RECIPE_MISSING_KEY = "recipe.missing-key", "a key that a recipe must have"
+    RECIPE_BAD_VALUE = "recipe.bad-value", "a value of a wrong type or out of its range"
+    SURVEY_UNKNOWN = "survey.unknown", "no survey of that key in the registry"
+    SURVEY_INVALID = "survey.invalid", "a survey definition that contradicts itself or its schema"
+    RULE_SYNTAX = "rule.syntax", "text that is no flag rule"
+    RULE_COLUMN = "rule.unknown-column", "a flag rule that reads a column which the table lacks"
+    RULE_TYPE = "rule.type", "operands of a flag rule that cannot be compared or combined"
+    RELEASE_UNKNOWN = "release.unknown", "no LSST release profile of that key"
+    RELEASE_INVALID = "release.invalid", "a release profile that contradicts its schema"
+    FILE_MISSING = "file.missing", "a file that is not there or cannot be read"
+    FILE_FORMAT = "file.format", "a format that is not known or not supported"
+    FILE_DAMAGED = "file.damaged", "truncated, corrupt, or not what its name says"
+    FILE_LIMIT = "file.limit", "larger than a reader may take in"
+    TABLE_EMPTY = "table.empty", "a table without rows"
+    TABLE_MISSING_COLUMN = "table.missing-column", "a column that is asked for and not there"
+    TABLE_DUPLICATE_COLUMN = "table.duplicate-column", "two columns of one name"
+    TABLE_COLUMN_TYPE = "table.column-type", "a column whose type cannot serve"
+    TABLE_KIND = "table.kind", "a table that is neither pandas, astropy nor Arrow"
+    POSITION_MISSING = "position.missing", "NaN or null where a position must be"
+    POSITION_RANGE = "position.out-of-range", "a position that is not on the sphere"
+    VALUE_RANGE = "value.out-of-range", "a number out of its range"
+    ID_COLLISION = "id.collision", "one id for two different things"
+    CATALOG_INVALID = "catalog.invalid", "a path or folder that is no HATS catalogue"
+    CATALOG_COLUMN = "catalog.missing-column", "a column that the object catalogue lacks"
+    CATALOG_MARGIN = "catalog.margin", "a margin that is absent or narrower than the match radius"
+    MATCH_EMPTY = "match.empty", "redshifts and objects of which none match"
+    DUST_MAP = "dust.map", "a dust map that is missing or unreadable"
+    DUST_TWICE = "dust.twice", "fluxes or magnitudes that are dereddened already"
+    STORE_ACCESS = "store.access", "data that the principal may not see"
+    STORE_CORRUPT = "store.corrupt", "an artifact that differs from its manifest"
+    STORE_MISSING = "store.missing", "an artifact that the store lacks"
+    STORE_CONFLICT = "store.conflict", "one address, two different results"
+    STORE_UNSUPPORTED = "store.unsupported", "a location or layout of another kind or later date"
+    STORE_IO = "store.io", "a file system that refuses: full disk, permission, hardware"
+    OUTPUT_EXISTS = "output.exists", "something is there already and is not overwritten"
+    OUTPUT_WRITE = "output.write", "the output folder cannot be written to"
+    SERVICE_UNREACHABLE = "service.unreachable", "a service that does not answer"
+    APPLICATION_MISSING = "application.missing", "the library alone, without flows and tasks"
 
 
 @dataclass(frozen=True)
@@ -87,9 +97,6 @@ class Problem:
 class TsmError(Exception):
     """A refusal that carries every mistake found, for people and for programs."""
 
-    #: Whether the same call may succeed later without any change of its input.
-    transient = False
-
     def __init__(self, *problems: Problem) -> None:
         if not problems:
             raise ValueError("a TsmError carries at least one problem")
@@ -108,8 +115,6 @@ class TsmError(Exception):
 
 class TransientError(TsmError):
     """A failure that waiting may cure: the network, a busy service, a lost worker."""
-
-    transient = True
 
 
 class Problems:

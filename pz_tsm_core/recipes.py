@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from pz_tsm_core.dust.sfd import sfd_files
-from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
-from pz_tsm_core.model.document import Document, Loc, build, parse_document
-from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.errors import Code, Problem, Problems, TsmError
+from pz_tsm_core.files import read_document
+from pz_tsm_core.model.document import Document, Loc, build
+from pz_tsm_core.model.policy import PhotometryPolicy
+from pz_tsm_core.model.recipe import ObjectCatalog, Recipe
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.sky.catalog import require_hats
 from pz_tsm_core.surveys import get_survey, registry
@@ -29,15 +31,8 @@ def load_recipe(path: str | Path) -> Recipe:
         with every mistake at once: unknown keys and values, surveys, releases, flux types and
         bands, and files that are not there.
     """
-    file = Path(path)
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        found = getattr(error, "strerror", None) or str(error)
-        raise refuse(Code.FILE_MISSING, str(path), found=found, expected="a recipe, text in UTF-8",
-                     remedy="correct the path; `tsm mock` writes an example") from None
-    document = parse_document(text, file.name)
-    root = file.resolve().parent
+    document = read_document(Path(path))
+    root = Path(path).resolve().parent
     try:
         recipe = resolve_paths(build(Recipe, document), root)
     except TsmError as error:
@@ -117,14 +112,12 @@ def check_recipe(
                                found=f"`{table.name}`", expected="a name that no survey has",
                                remedy="call your table something else")
     if recipe.catalog:
-        _check_matching(recipe, check)
+        _check_matching(recipe.catalog, recipe.photometry, check)
     return check.problems.found
 
 
-def _check_matching(recipe: Recipe, check: _Check) -> None:
+def _check_matching(catalog: ObjectCatalog, photometry: PhotometryPolicy, check: _Check) -> None:
     """What only a recipe with an object catalogue must have."""
-    assert recipe.catalog  # noqa: S101 - the caller asked
-    catalog, photometry = recipe.catalog, recipe.photometry
     if release := check.passes(("catalog", "release"), lambda: get_release(catalog.release)):
         check.passes(("photometry",),
                      lambda: release.columns_for(photometry.flux, photometry.bands))

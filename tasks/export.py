@@ -32,11 +32,15 @@ def export(
     split: SplitPolicy,
     release: Release,
 ) -> None:
-    """Leave one Parquet file, and one HDF5 file in RAIL's layout for every part of the split."""
+    """Leave one Parquet file, or one HDF5 file in RAIL's layout for every part, or both."""
     from pz_tsm_core.export.rail import rail_names, write_rail
 
     schema = store.schema(training_set, "training_set")
-    rows = draft.write_table(STEM, store.batches(training_set, "training_set"), schema)
+    batches = store.batches(training_set, "training_set")
+    if "parquet" in output.formats:
+        draft.write_table(STEM, batches, schema)
+    else:
+        draft.register_table(STEM, batches, schema)
     if "hdf5" in output.formats:
         counts = write_rail(
             {part: draft.directory / f"{STEM}_{part}.hdf5" for part in split.fractions},
@@ -46,4 +50,5 @@ def export(
             provenance={"training_set": training_set.content},
         )
         draft.count("rows of HDF5 files", counts)
+    rows = store.manifest(training_set).table_rows["training_set"]
     draft.rows(taken=rows, given=rows)

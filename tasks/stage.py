@@ -35,6 +35,10 @@ FIRST_DELAY_SECONDS = 1.0
 JITTER = 0.5
 
 
+#: Where, beside the artifacts, Prefect keeps its small JSON results.
+PREFECT_RESULTS = "prefect/results"
+
+
 class StoreAt(Value):
     """Where the store is and who opens it: what a task is told in place of an open store."""
 
@@ -158,7 +162,7 @@ class StageTask(Generic[P]):
         """
         # The records lie in the store that they speak of, whatever the settings of a worker say;
         # a path is the one form of storage that Prefect takes without a saved block.
-        task = self.task.with_options(result_storage=at.open().prefect_results)
+        task = self.task.with_options(result_storage=at.open().beside(PREFECT_RESULTS))
         return task.submit(*args, at=at, **kwargs)
 
     @cached_property
@@ -201,7 +205,7 @@ class StageTask(Generic[P]):
             label = self._label.format(**parameters)
             _tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
         else:
-            (store.prefect_results / request.address).unlink(missing_ok=True)
+            (store.beside(PREFECT_RESULTS) / request.address).unlink(missing_ok=True)
         return request.address
 
 

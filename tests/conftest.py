@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flows.order import order_for
 from flows.pins import pin
@@ -18,6 +19,10 @@ from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store, open_store
 from tasks.stage import StageTask
+
+# A loaded machine is no failure of a property.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 RECIPE = Path(__file__).parents[1] / "pz_tsm_core" / "mock" / "recipe.yaml"
 SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -10,8 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pz_tsm_core.errors import Code, nearest, refuse
-from pz_tsm_core.model.artifact import Value, canonical_json
-from pz_tsm_core.model.document import build, parse_document
+from pz_tsm_core.files import read_document
+from pz_tsm_core.model.artifact import Value, sha256_of
+from pz_tsm_core.model.document import build
 
 
 class Coefficients(Value):
@@ -23,7 +23,7 @@ class Coefficients(Value):
     @property
     def digest(self) -> str:
         """sha256 over the numbers, as 64 hexadecimal digits."""
-        return hashlib.sha256(canonical_json(self.values)).hexdigest()
+        return sha256_of(self.values)
 
 
 class _CoefficientSets(BaseModel):
@@ -34,9 +34,8 @@ class _CoefficientSets(BaseModel):
 
 @cache
 def _sets() -> dict[str, Coefficients]:
-    resource = files("pz_tsm_core.dust").joinpath("coefficients.yaml")
-    document = parse_document(resource.read_text(), resource.name)
-    return build(_CoefficientSets, document).sets
+    resource = files("pz_tsm_core.dust") / "coefficients.yaml"
+    return build(_CoefficientSets, read_document(resource, code=Code.DUST_MAP)).sets
 
 
 def get_coefficients(name: str) -> Coefficients:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.files import digest_file
+from pz_tsm_core.model.artifact import sha256_of
 
 POLES = ("ngp", "sgp")
 
@@ -45,11 +46,7 @@ class SfdMap:
     @staticmethod
     def digest(directory: str | Path) -> str:
         """sha256 over both files, as 64 hexadecimal digits, without opening the map."""
-        total = hashlib.sha256()
-        for file in sfd_files(directory):
-            with file.open("rb") as stream:
-                total.update(hashlib.file_digest(stream, "sha256").digest())
-        return total.hexdigest()
+        return sha256_of([digest_file(file) for file in sfd_files(directory)])
 
 
 def sfd_files(directory: str | Path) -> list[Path]:

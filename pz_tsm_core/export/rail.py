@@ -53,7 +53,7 @@ def write_rail(
     """Write one file for each part of column `split`; return how many rows each part got.
 
     Non-detections (null magnitudes) are written as 99.0, other nulls as NaN. Memory holds one
-    batch. The files hold no time or path: equal rows in equal order give equal bytes.
+    batch. The files hold no time or path: equal rows in equal order give equal datasets.
 
     Parameters
     ----------

@@ -16,8 +16,7 @@ from pz_tsm_core.mock.catalog import object_id
 from pz_tsm_core.mock.galaxies import CLASSES
 from pz_tsm_core.mock.spec import MOCK_VERSION, MockPaths, MockSky
 from pz_tsm_core.mock.targets import Measurements, MockSurvey
-
-PARQUET = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
+from pz_tsm_core.store import PARQUET
 
 
 def write_surveys(

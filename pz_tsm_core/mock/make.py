@@ -25,6 +25,7 @@ from pz_tsm_core.mock.spec import MOCK_VERSION, MockPaths, MockSky
 from pz_tsm_core.mock.surveys import chosen_surveys
 from pz_tsm_core.mock.targets import Measurements, MockSurvey, observe
 from pz_tsm_core.sky.write import Collection, Partition, finish_collection, write_partition
+from pz_tsm_core.store import PARQUET
 
 #: Called with what is being made, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -119,7 +120,7 @@ def _make(
     partitions: list[Partition] = []
     seen: dict[str, list[Measurements]] = {survey.key: [] for survey in surveys}
     paths.truth_objects.parent.mkdir(parents=True)
-    with pq.ParquetWriter(paths.truth_objects, TRUTH_SCHEMA, **files.PARQUET) as truth:
+    with pq.ParquetWriter(paths.truth_objects, TRUTH_SCHEMA, **PARQUET) as truth:
         for done, made in enumerate(_in_order(jobs, workers), start=1):
             if made.partition is not None:
                 partitions.append(made.partition)

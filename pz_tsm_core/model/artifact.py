@@ -121,7 +121,7 @@ class StageRequest(Value):
         The owner of private inputs is part of the request, so that a cache hit never shows
         one owner's data to another.
         """
-        return hashlib.sha256(canonical_json(self.model_dump(mode="json"))).hexdigest()
+        return sha256_of(self.model_dump(mode="json"))
 
 
 class FileEntry(Value):
@@ -137,12 +137,20 @@ class Rows(Value):
 
     taken: int = Field(ge=0)
     given: int = Field(ge=0)
-    dropped: dict[str, int] = Field(default_factory=dict)
+    dropped: dict[str, int] = Field(default_factory=dict)  # by reason; no reason without rows
 
-    @property
-    def balanced(self) -> bool:
-        """Whether rows in = rows out + rows dropped for a reason."""
-        return self.taken == self.given + sum(self.dropped.values())
+    @field_validator("dropped")
+    @classmethod
+    def _with_rows(cls, dropped: dict[str, int]) -> dict[str, int]:
+        return {reason: count for reason, count in dropped.items() if count}
+
+    @model_validator(mode="after")
+    def _balanced(self) -> Rows:
+        if self.taken != self.given + sum(self.dropped.values()):
+            raise ValueError(
+                f"{self.taken} rows in, but {self.given} out and {self.dropped} dropped"
+            )
+        return self
 
 
 class Manifest(Value):
@@ -204,6 +212,11 @@ def _text_key(key: Any) -> str:
     if not isinstance(key, str):
         raise ValueError(f"key {key!r} is no text")  # noqa: TRY004 - pydantic collects ValueErrors
     return str(key)
+
+
+def sha256_of(value: Any) -> str:
+    """sha256 over the canonical JSON of a value, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def canonical_json(value: Any) -> bytes:

@@ -27,11 +27,18 @@ _PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed YAML mapping that remembers on which line each key stands."""
+    """A parsed YAML mapping that remembers on which line each key stands.
+
+    Parameters
+    ----------
+    name : of the file, for messages
+    code : what its mistakes are called; None for a recipe, whose mistakes have codes of their own
+    """
 
     name: str
     content: dict[str, Any]
     lines: Mapping[Loc, int]
+    code: Code | None = None
 
     def where(self, loc: Loc) -> str:
         """Say where a key stands: file, line and dotted path."""
@@ -41,16 +48,17 @@ class Document:
         return f"{self.name}{line}: {path}" if path else f"{self.name}{line}"
 
 
-def parse_document(text: str, name: str, *, syntax: Code = Code.RECIPE_SYNTAX) -> Document:
+def parse_document(text: str, name: str, *, code: Code | None = None) -> Document:
     """Parse YAML text into a document; refuse what is no mapping or repeats a key.
 
     Raises
     ------
     TsmError
-        with code `syntax`, for text that is too long, no YAML, or no mapping.
+        with `code`, or `recipe.syntax`, for text that is too long, no YAML, or no mapping.
     """
+    syntax = code or Code.RECIPE_SYNTAX
     expected = "a YAML mapping of keys to values"
-    remedy = "compare with the recipes in the README and correct the text"
+    remedy = "correct the text there"
     if len(text) > MAX_CHARACTERS:
         found = f"{len(text)} characters"
         raise refuse(syntax, name, found=found, expected=expected, remedy=remedy)
@@ -65,7 +73,7 @@ def parse_document(text: str, name: str, *, syntax: Code = Code.RECIPE_SYNTAX) -
     construction = _Construction(name, syntax)
     content = construction.mapping(node, ())
     construction.problems.raise_if_any()
-    return Document(name, content, construction.lines)
+    return Document(name, content, construction.lines, code)
 
 
 def _place(error: yaml.YAMLError, name: str) -> tuple[str, str]:
@@ -128,15 +136,8 @@ class _Construction:
         return refuse(self.syntax, where, found=found, expected=expected, remedy="write it plainly")
 
 
-def build(
-    model: type[ModelT], document: Document, *, prefix: str = "recipe", kind: str = "recipe"
-) -> ModelT:
+def build(model: type[ModelT], document: Document) -> ModelT:
     """Make the value that a document describes.
-
-    Parameters
-    ----------
-    prefix : family of the error codes, `recipe` gives `recipe.unknown-key` and its sisters
-    kind : what the document is called in messages
 
     Raises
     ------
@@ -147,35 +148,26 @@ def build(
         return model.model_validate(document.content)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
-        problems = [_problem(model, document, detail, prefix, kind) for detail in details]
+        problems = [_problem(model, document, detail) for detail in details]
         raise TsmError(*problems) from None
 
 
-def _problem(
-    model: type[BaseModel], document: Document, detail: ErrorDetails, prefix: str, kind: str
-) -> Problem:
+def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Problem:
     """Translate one pydantic finding into a sentence for people."""
     loc = detail["loc"]
     where = document.where(loc)
     if detail["type"] == "extra_forbidden":
         known = _fields(model, loc[:-1])
-        return Problem(_code(prefix, Code.RECIPE_UNKNOWN_KEY), where, f"unknown key `{loc[-1]}`",
+        return Problem(document.code or Code.RECIPE_UNKNOWN_KEY, where, f"unknown key `{loc[-1]}`",
                        f"one of {', '.join(known)}", nearest(str(loc[-1]), known))
     if detail["type"] == "missing":
-        return Problem(_code(prefix, Code.RECIPE_MISSING_KEY), where, "nothing",
-                       f"the key `{loc[-1]}`", f"add it to the {kind}")
+        return Problem(document.code or Code.RECIPE_MISSING_KEY, where, "nothing",
+                       f"the key `{loc[-1]}`", "add it")
     found = repr(detail["input"])
     found = found if len(found) <= 80 else found[:77] + "..."
     message = detail["msg"].removeprefix("Value error, ")
-    return Problem(_code(prefix, Code.RECIPE_BAD_VALUE), where, found, message,
-                   f"correct the value in the {kind}")
-
-
-def _code(prefix: str, code: Code) -> Code:
-    """Give the sister code of another family, or the family's one code for everything."""
-    family = {member.value: member for member in Code}
-    return family.get(code.value.replace("recipe.", f"{prefix}."),
-                      family.get(f"{prefix}.invalid", code))
+    return Problem(document.code or Code.RECIPE_BAD_VALUE, where, found, message,
+                   "correct the value")
 
 
 def _fields(model: type[BaseModel], loc: Loc) -> list[str]:

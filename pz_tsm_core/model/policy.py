@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_serializer, field_validator
+from pydantic import Field, StringConstraints, field_serializer, field_validator, model_validator
 
 from pz_tsm_core.model.artifact import Value
 from pz_tsm_core.model.quality import STELLAR, ObjectClass, Quality
@@ -87,7 +87,7 @@ class OutputPolicy(Value):
     """Where the files go, and in which formats."""
 
     directory: str
-    formats: tuple[Literal["parquet", "hdf5"], ...] = ("parquet", "hdf5")
+    formats: tuple[Literal["parquet", "hdf5"], ...] = Field(("parquet", "hdf5"), min_length=1)
 
 
 class ClusterPolicy(Value):
@@ -96,3 +96,9 @@ class ClusterPolicy(Value):
     kind: Literal["threads", "local", "address"] = "threads"
     workers: int = Field(default=2, ge=1, le=1024)
     address: str = ""
+
+    @model_validator(mode="after")
+    def _address_of_what(self) -> ClusterPolicy:
+        if (self.kind == "address") != bool(self.address):
+            raise ValueError("an address such as tcp://host:8786 for `kind: address`, else none")
+        return self

@@ -61,6 +61,9 @@ class Redshifts(Value):
     def _something(self) -> Redshifts:
         if not (self.surveys or self.tables or self.compilation):
             raise ValueError("name at least one of surveys, tables, compilation")
+        names = [table.name for table in self.tables]
+        if len(set(names)) < len(names):
+            raise ValueError("every table under a name of its own: ids follow from it")
         return self
 
 
@@ -81,7 +84,7 @@ class Recipe(Value):
     Without `catalog` the recipe ends with the compilation.
     """
 
-    schema_: Literal[1] = Field(default=1, alias="schema")
+    schema_: Literal[1] = Field(alias="schema")
     name: Name
     redshifts: Redshifts
     standardize: StandardizePolicy = StandardizePolicy()

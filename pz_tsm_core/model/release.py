@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from pz_tsm_core.errors import Code, nearest, refuse
-from pz_tsm_core.model.artifact import Value, canonical_json
+from pz_tsm_core.model.artifact import Value, sha256_of
 
 
 class FluxColumns(Value):
@@ -64,7 +63,7 @@ class Release(Value):
     @property
     def digest(self) -> str:
         """sha256 of the profile as canonical JSON: changes when a stage's result may change."""
-        return hashlib.sha256(canonical_json(self.model_dump(mode="json"))).hexdigest()
+        return sha256_of(self.model_dump(mode="json"))
 
     def describe(self, column: str) -> dict[str, str]:
         """Unit, UCD1+ word and description of a column that the profile names; else nothing."""
@@ -90,7 +89,10 @@ class Release(Value):
                     ucd = "stat.error;phot.flux.density"
                     return self.flux_unit, ucd, f"Error of the {kind} flux in {band}"
                 if what == "flag":
-                    return "", "meta.code.error", f"Whether {kind} failed in {band}"
+                    shared = [name for name, other in self.flux_types.items()
+                              if other.flag == columns.flag]
+                    what = kind if len(shared) == 1 else "one of " + ", ".join(shared)
+                    return "", "meta.code.error", f"Whether {what} failed in {band}"
         return "", "", ""
 
     def flux(self, flux_type: str) -> FluxColumns:

@@ -79,13 +79,41 @@ GALAXY = (
     Column("z_spread", pa.float64(), "(max - min) of the eligible z, over 1 + z", nullable=False),
 )
 
+SEPARATION = Column("separation", pa.float64(), "Angle between the two", "arcsec",
+                    "pos.angDistance", nullable=False)
+
 #: All pairs of measurements within the grouping radius.
 PAIR = (
     Column("row_id_1", pa.int64(), "The smaller row_id", nullable=False),
     Column("row_id_2", pa.int64(), "The larger row_id", nullable=False),
-    Column("separation", pa.float64(), "Angle between the two", "arcsec", "pos.angDistance",
-           nullable=False),
+    SEPARATION,
 )
+
+#: What `crossmatch` adds to a galaxy, beside its `separation` and the columns of its object.
+CANDIDATES = Column("n_candidates", pa.int32(), "Objects within the match radius (at most 8)",
+                    nullable=False)
+
+#: What `correct` adds, and for every band `magnitude_columns`.
+EBV = Column("ebv_applied", pa.float32(), "E(B-V) for which the magnitudes are corrected", "mag",
+             "phot.color.excess", nullable=False)
+# UCD1+ has no em.opt.Z or em.opt.Y; z and y lie in its band I, g in B.
+_EM = {"u": "em.opt.U", "g": "em.opt.B", "r": "em.opt.R", "i": "em.opt.I", "z": "em.opt.I",
+       "y": "em.opt.I"}
+
+
+def magnitude_columns(band: str) -> tuple[Column, Column]:
+    """Columns of the magnitude of a band and of its error."""
+    ucd = f"phot.mag;{_EM[band]}"
+    return (
+        Column(f"mag_{band}", pa.float64(), f"AB magnitude in {band}, corrected for ebv_applied",
+               "mag", ucd),
+        Column(f"mag_err_{band}", pa.float64(), f"Error of mag_{band}", "mag",
+               f"stat.error;{ucd}"),
+    )
+
+
+#: What `split` adds.
+SPLIT = Column("split", pa.string(), "Name of the part that the galaxy belongs to", nullable=False)
 
 MEASUREMENT_SCHEMA = arrow_schema(MEASUREMENT)
 RESOLVED_SCHEMA = arrow_schema((*RESOLUTION, *MEASUREMENT))

@@ -63,7 +63,8 @@ STANDARDIZE = Stage("standardize", 1, "standard columns on one quality scale", (
 COMBINE = Stage("combine", 1, "measurements, galaxies and pairs", ("scipy",))
 PARTITION = Stage("partition", 1, "the galaxies as HATS with margin", ("hats",))
 CROSSMATCH = Stage("crossmatch", 1, "each galaxy with its LSST object", ("lsdb", "hats"))
-CORRECT = Stage("correct", 1, "dereddened magnitudes of what matched", ("dustmaps",))
+CORRECT = Stage("correct", 1, "dereddened magnitudes of what matched",
+                ("dustmaps", "astropy", "scipy", "numpy"))
 SPLIT = Stage("split", 1, "every galaxy on exactly one side")
 EXPORT = Stage("export", 1, "files for photo-z codes", ("pyarrow", "h5py"))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from pz_tsm_core.model.artifact import Value, canonical_json
+from pz_tsm_core.model.artifact import Value, sha256_of
 from pz_tsm_core.model.policy import Name
 from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
 
@@ -154,4 +153,4 @@ class Survey(Value):
     def digest(self) -> str:
         """sha256 of the content, as 64 hexadecimal digits; comments and layout do not count."""
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return hashlib.sha256(canonical_json(content)).hexdigest()
+        return sha256_of(content)

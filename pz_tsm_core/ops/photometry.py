@@ -13,17 +13,9 @@ from pz_tsm_core.dust import Dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.policy import NJY_ZERO_POINT, PhotometryPolicy
 from pz_tsm_core.model.release import Release
-from pz_tsm_core.model.schema import Column
+from pz_tsm_core.model.schema import EBV, magnitude_columns
 
 Floats = npt.NDArray[np.float64]
-
-#: Standard names of what this stage adds.
-EBV = Column("ebv_applied", pa.float32(), "E(B-V) by which the magnitudes were dereddened", "mag",
-             "phot.color.excess", nullable=False)
-# UCD1+ has no em.opt.Z or em.opt.Y; y and z lie in its band I, g in B.
-_EM = {"u": "em.opt.U", "g": "em.opt.B", "r": "em.opt.R", "i": "em.opt.I", "z": "em.opt.I",
-       "y": "em.opt.I"}
-
 
 @dataclass(frozen=True)
 class BandFlux:
@@ -32,16 +24,6 @@ class BandFlux:
     band: str
     flux: str
     flux_err: str
-
-
-def magnitude_columns(band: str) -> tuple[Column, Column]:
-    """Columns of the magnitude of a band and of its error."""
-    ucd = f"phot.mag;{_EM[band]}"
-    return (
-        Column(f"mag_{band}", pa.float64(), f"AB magnitude in {band}, dereddened", "mag", ucd),
-        Column(f"mag_err_{band}", pa.float64(), f"Error of mag_{band}", "mag",
-               f"stat.error;{ucd}"),
-    )
 
 
 def deredden(flux: Floats, ebv: Floats, coefficient: float) -> Floats:

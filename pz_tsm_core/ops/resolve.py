@@ -75,10 +75,9 @@ def combine(measurements: pa.Table, policy: CombinePolicy) -> Combined:
     resolved = resolved.add_column(1, RESOLVED_SCHEMA.field("reason"), pa.array(reason, pa.int8()))
     resolved = resolved.sort_by([("galaxy_id", "ascending"), ("row_id", "ascending")])
     galaxies = _galaxies(resolved)
-    dropped = {f"{reason.name.lower()}": count for reason, count in _count(reason).items()
-               if not reason.winner and count}
-    if repeated:
-        dropped["repeated_row"] = repeated
+    dropped = {kind.name.lower(): int(np.count_nonzero(reason == kind)) for kind in Reason
+               if not kind.winner}
+    dropped["repeated_row"] = repeated
     rows = Rows(taken=len(measurements), given=len(galaxies), dropped=dropped)
     pairs = _pair_table(table["row_id"].to_numpy(), first, second, separation)
     return Combined(resolved, galaxies, pairs, rows)
@@ -153,10 +152,6 @@ def _galaxies(resolved: pa.Table) -> pa.Table:
     for name, values in figures.items():
         table = table.append_column(name, pa.array(values))
     return table.select(GALAXY_SCHEMA.names).cast(GALAXY_SCHEMA)
-
-
-def _count(reason: npt.NDArray[np.int8]) -> dict[Reason, int]:
-    return {kind: int(np.count_nonzero(reason == kind)) for kind in Reason}
 
 
 def _pair_table(row_id: Ints, first: Ints, second: Ints, separation: npt.NDArray[np.float64]

@@ -10,9 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pz_tsm_core.model.policy import SplitPolicy
-from pz_tsm_core.model.schema import Column
-
-SPLIT = Column("split", pa.string(), "Name of the part that the galaxy belongs to", nullable=False)
+from pz_tsm_core.model.schema import SPLIT
 
 
 def splitmix64(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -91,7 +91,7 @@ def standardize(
         "native_flag": _native_flag(native, survey),
         **{name: match.values(_type(name)) for name, match in decided.items()},
     })
-    dropped = {reason: int(rows.sum()) for reason, rows in leaving.items() if rows.any()}
+    dropped = {reason: int(rows.sum()) for reason, rows in leaving.items()}
     rows = Rows(taken=len(table), given=len(result), dropped=dropped)
     return Standardized(result, rows, _hits(survey, decided))
 

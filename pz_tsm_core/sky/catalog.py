@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pz_tsm_core.errors import Code, Problems, nearest, refuse
-from pz_tsm_core.model.artifact import canonical_json
+from pz_tsm_core.model.artifact import sha256_of
 
 #: Files by which HATS says what a folder is, and how it is divided.
 _MARKS = ("collection.properties", "hats.properties", "properties")
@@ -34,7 +34,7 @@ def pin_catalog(path: str | Path) -> str:
         entries.append([file.relative_to(root).as_posix(), file.stat().st_size])
         if file.name in _PLANS:
             plans.update(file.read_bytes())
-    return hashlib.sha256(canonical_json([plans.hexdigest(), entries])).hexdigest()
+    return sha256_of([plans.hexdigest(), entries])
 
 
 def require_hats(path: str | Path) -> None:

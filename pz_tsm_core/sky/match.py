@@ -17,17 +17,14 @@ from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
-from pz_tsm_core.model.schema import GALAXY_SCHEMA, Column
+from pz_tsm_core.model.schema import CANDIDATES, GALAXY_SCHEMA, SEPARATION
 from pz_tsm_core.ops.associate import separation_arcsec
 from pz_tsm_core.ops.uniqueness import choose_counterparts
 from pz_tsm_core.sky.catalog import open_catalog, require_margin
 from pz_tsm_core.sky.cluster import dask_client
+from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
 from pz_tsm_core.sky.wrap import import_lsdb
-
-SEPARATION = Column("separation", pa.float64(), "Angle between redshift and object", "arcsec",
-                    "pos.angDistance", nullable=False)
-CANDIDATES = Column("n_candidates", pa.int32(), "Objects within the match radius (at most 8)",
-                    nullable=False)
+from pz_tsm_core.store import PARQUET
 
 #: Objects looked at around a galaxy: enough to count rivals and to settle equal separations.
 MAX_CANDIDATES = 8
@@ -63,9 +60,9 @@ def crossmatch(
 ) -> Matched:
     """Match galaxies (HATS) with LSST objects (HATS with margin) by position.
 
-    All objects within the radius are candidates, also across pixel borders; each galaxy keeps
-    the nearest (`ops.uniqueness`). Memory holds the pairs, never the payload: that waits in
-    `scratch`, one file a partition, written by the workers.
+    The nearest objects within the radius, up to 8, are candidates, also across pixel borders; each
+    galaxy keeps the nearest (`ops.uniqueness`). Memory holds the pairs, never the payload: that
+    waits in `scratch`, one file a partition, written by the workers.
 
     Parameters
     ----------
@@ -83,6 +80,8 @@ def crossmatch(
     wanted = list(dict.fromkeys((release.id, release.ra, release.dec, *columns)))
     right = open_catalog(lsdb, catalog, wanted)
     require_margin(right, catalog, policy.radius_arcsec)
+    if release.primary_filter:
+        right = right.query(f"{release.primary_filter} == True")
     with dask_client(cluster):
         pairs = _candidates(left, right, release, policy, scratch)
     galaxy_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("galaxy_id", release.id))
@@ -93,7 +92,7 @@ def crossmatch(
     taken = len(left)
     matched_galaxies = len(chosen.index) + chosen.taken
     dropped = {"no_object": taken - matched_galaxies, "object_taken": chosen.taken}
-    rows = Rows(taken=taken, given=len(chosen.index), dropped=_nonzero(dropped))
+    rows = Rows(taken=taken, given=len(chosen.index), dropped=dropped)
     schema = _schema(right, wanted, release)
     counterparts = Counterparts(
         galaxy_id[chosen.index], object_id[chosen.index], chosen.candidates
@@ -156,8 +155,7 @@ def _stash(
     payload = payload.append_column(SEPARATION.field, pa.array(separation))
     file = Path(scratch) / f"{pixel.order}-{pixel.pixel}.parquet"
     partial = file.with_suffix(".partial")
-    pq.write_table(payload, partial, compression="zstd", compression_level=3,
-                   write_page_checksum=True)
+    pq.write_table(payload, partial, **PARQUET)
     partial.rename(file)
     ids = {name: payload[name].to_numpy() for name in ("galaxy_id", object_id)}
     return pd.DataFrame({**ids, SEPARATION.name: separation})
@@ -189,14 +187,10 @@ def _payload(
         yield from kept.select(schema.names).cast(schema).to_batches()
 
 
-def _sky_order(file: Path) -> float:
+def _sky_order(file: Path) -> int:
     """Place of a pixel along the nested HEALPix curve: its first cell at the finest order."""
     order, pixel = map(int, file.stem.split("-"))
-    return pixel << (2 * (29 - order))
-
-
-def _nonzero(counts: dict[str, int]) -> dict[str, int]:
-    return {reason: count for reason, count in counts.items() if count}
+    return Tile(order, pixel).range_at(INDEX_ORDER)[0]
 
 
 def _no_match(catalog: Path, policy: MatchPolicy) -> Exception:

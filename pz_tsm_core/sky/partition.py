@@ -16,11 +16,10 @@ from astropy.coordinates import Latitude, Longitude
 from pz_tsm_core.errors import Code, Problems, refuse
 from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile, cell_order, cells_of, on_border
 from pz_tsm_core.sky.uncompiled import hats
+from pz_tsm_core.store import PARQUET
 
 SPATIAL_INDEX_COLUMN = hats.pixel_math.spatial_index.SPATIAL_INDEX_COLUMN  # `_healpix_29`
 
-#: 14 times cheaper to write than HATS' level 15, for files 5 % larger (docs/adr/005).
-PARQUET = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
 SKYMAP_ORDER = 8  # 14 arcmin, what LSDB writes
 HIGHEST_ORDER = 10
 

@@ -4,8 +4,8 @@ The digest is a sum over rows, so batches, files, partitions and workers may be 
 order, while a row that is lost, doubled or changed is seen. The specification, on which published
 digests rest, is this (all arithmetic modulo 2^64; k = 0, 1 names the lane):
 
-1. ``mix_0`` is the finaliser of splitmix64 (Steele et al. 2014, doi:10.1145/2660193.2660195, with
-   the constants of Stafford's variant 13), ``mix_1`` the finaliser ``fmix64`` of MurmurHash3.
+1. `mix_0` is the finaliser of splitmix64 (Steele et al. 2014, doi:10.1145/2660193.2660195, with
+   the constants of Stafford's variant 13), `mix_1` the finaliser `fmix64` of MurmurHash3.
 2. The salt of a column is sha256("pz-tsm column <position>"), read as four little-endian unsigned
    64-bit integers: s_0, s_1, n_0, n_1. The elements of lists use "pz-tsm element" in its place.
 3. Every value has two words. Integers, booleans, dates, times, timestamps and durations: the

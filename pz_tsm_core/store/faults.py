@@ -12,9 +12,9 @@ _passed: Counter[str] = Counter()
 
 
 def point(name: str) -> None:
-    """Do nothing, unless ``PZ_TSM_KILL_AT`` names this point as ``name`` or ``name:nth``.
+    """Do nothing, unless `PZ_TSM_KILL_AT` names this point as `name` or `name:nth`.
 
-    Then the process dies here as by ``kill -9`` the first (or nth) time it passes.
+    Then the process dies here as by `kill -9` the first (or nth) time it passes.
     """
     target = os.environ.get(VARIABLE)
     if target is None:

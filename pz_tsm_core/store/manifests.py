@@ -97,7 +97,7 @@ def from_bytes(content: bytes, address: str) -> Manifest:
     DamageError
         When it is not exactly what was written there.
     TsmError
-        ``store.unsupported`` when a later release of this program wrote it.
+        `store.unsupported` when a later release of this program wrote it.
     """
     try:
         said = json.loads(content)

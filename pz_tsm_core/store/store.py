@@ -35,12 +35,12 @@ _ADDRESS = re.compile(r"[0-9a-f]{64}")
 
 
 def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:
-    """Open the store at a path or ``file://`` URL; its folders are made on the first publish.
+    """Open the store at a path or `file://` URL; its folders are made on the first publish.
 
     Raises
     ------
     TsmError
-        ``store.unsupported`` for locations other than a folder.
+        `store.unsupported` for locations other than a folder.
     """
     text = str(location).removeprefix("file://")
     root = Path(text).expanduser()
@@ -70,10 +70,9 @@ class Store:
         self._backend = backend
         self._inspector = Inspector(backend)
 
-    @property
-    def prefect_results(self) -> Path:
-        """Folder where Prefect keeps its small JSON results."""
-        return self._backend.locate("prefect/results")
+    def beside(self, name: str) -> Path:
+        """Folder for what others keep beside the artifacts, such as an engine's own records."""
+        return self._backend.locate(name)
 
     def find(self, address: str) -> Manifest | None:
         """Manifest of the artifact at an address, every byte verified; None when there is none.
@@ -83,7 +82,7 @@ class Store:
         Raises
         ------
         TsmError
-            ``store.access`` when the principal may not see it; ``store.io``.
+            `store.access` when the principal may not see it; `store.io`.
         """
         if not _ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no address: 64 hexadecimal digits")
@@ -100,7 +99,7 @@ class Store:
         Raises
         ------
         TsmError
-            ``store.missing``, ``store.access``, ``store.corrupt`` or ``store.io``.
+            `store.missing`, `store.access`, `store.corrupt` or `store.io`.
         """
         with self._reading(ref):
             manifest = self._inspector.manifest(_key(ref.stage, ref.address))
@@ -128,7 +127,7 @@ class Store:
         Raises
         ------
         TsmError
-            ``store.corrupt`` when the file is damaged; ``table.missing-column``; as `manifest`.
+            `store.corrupt` when the file is damaged; `table.missing-column`; as `manifest`.
         """
         with self._reading(ref), self._table(ref, name) as source:
             return tables.read_table(source, f"{_name(ref)}/{name}", columns)
@@ -158,7 +157,7 @@ class Store:
         Raises
         ------
         TsmError
-            ``store.access``; ``store.io``; ``store.conflict`` when the other result differs.
+            `store.access`; `store.io`; `store.conflict` when the other result differs.
         Exception
             Whatever `fill` raises; then nothing is published.
         """

@@ -8,8 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pz_tsm_core.errors import Code, Problems, TsmError, refuse
-from pz_tsm_core.model.document import Loc, build, parse_document
+from pz_tsm_core.errors import Code, Problems, TsmError
+from pz_tsm_core.files import read_document
+from pz_tsm_core.model.document import Document, Loc, build, parse_document
 from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
 from pz_tsm_core.model.survey import RuleList, Survey
 from pz_tsm_core.rules import Expression, Kind, parse
@@ -48,23 +49,19 @@ def load_survey(path: Path) -> Survey:
     TsmError
         with every mistake of the file, each with its line.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise refuse(Code.FILE_MISSING, str(path), found="no such file",
-                     expected="a survey definition", remedy="correct the path") from None
-    except UnicodeDecodeError:
-        raise refuse(Code.SURVEY_INVALID, str(path), found="bytes that are not UTF-8",
-                     expected="a text file", remedy="store the definition as UTF-8") from None
-    return parse_survey(text, path.name)
+    return _survey(read_document(path, code=Code.SURVEY_INVALID))
 
 
 def parse_survey(text: str, name: str) -> Survey:
     """Make a survey of the YAML text of its definition; `name` is used in messages."""
-    document = parse_document(text, name, syntax=Code.SURVEY_INVALID)
+    return _survey(parse_document(text, name, code=Code.SURVEY_INVALID))
+
+
+def _survey(document: Document) -> Survey:
+    """Build the survey and try every rule, also those of a definition that is wrong elsewhere."""
     problems, columns = Problems(), None
     try:
-        survey = build(Survey, document, prefix="survey", kind="survey definition")
+        survey = build(Survey, document)
         columns = survey.native_columns
     except TsmError as error:
         problems.extend(error.problems)

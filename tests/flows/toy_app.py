@@ -16,6 +16,7 @@ import flows.closing
 import flows.order
 import flows.pins
 from flows import commands
+from pz_tsm_core.cli import told_plainly
 from pz_tsm_core.errors import Code, Problem, TransientError, refuse
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.policy import CombinePolicy, SplitPolicy
@@ -129,7 +130,7 @@ def main() -> None:
     app = typer.Typer()
     app.command()(commands.run)
     app.command()(commands.plan)
-    app()
+    told_plainly(app)
     assert "lsdb" not in sys.modules
 
 

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-rail" / "bin" / "python"
 
 pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="RAIL's environment is not here; `make .venv-rail` installs it"
+    not (ROOT / ".venv-rail" / ".ready").exists(),
+    reason="RAIL's environment is not here; `make rail` installs it",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -14,6 +15,16 @@ from astropy.table import Table
 
 import pz_tsm_core as tsm
 from pz_tsm_core.frames import like, to_arrow
+from pz_tsm_core.model.policy import (
+    ClusterPolicy,
+    CombinePolicy,
+    Dereddening,
+    MatchPolicy,
+    PhotometryPolicy,
+    SplitPolicy,
+    StandardizePolicy,
+)
+from pz_tsm_core.model.recipe import ObjectCatalog
 
 ID = 576460752321327074  # no float64 holds it
 
@@ -73,3 +84,21 @@ def test_importing_the_package_loads_neither_prefect_nor_lsdb() -> None:
             "if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_defaults_of_the_notebook_are_those_of_a_recipe() -> None:
+    policies = {
+        tsm.standardize: [StandardizePolicy()], tsm.combine: [CombinePolicy()],
+        tsm.match: [MatchPolicy(), PhotometryPolicy(), ClusterPolicy()],
+        tsm.magnitudes: [PhotometryPolicy(), Dereddening()], tsm.split: [SplitPolicy()],
+    }
+    compared = 0
+    for function, values in policies.items():
+        for name, parameter in inspect.signature(function).parameters.items():
+            for value in values:
+                if name in type(value).model_fields:
+                    assert parameter.default == getattr(value, name), (function, name)
+                    compared += 1
+    assert compared >= 11
+    catalog = ObjectCatalog(path="x")
+    assert inspect.signature(tsm.match).parameters["release"].default == catalog.release

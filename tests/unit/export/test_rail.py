@@ -8,8 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pz_tsm_core.export.rail import rail_names, write_rail
-from pz_tsm_core.model.schema import GALAXY_ID
-from pz_tsm_core.ops.photometry import magnitude_columns
+from pz_tsm_core.model.schema import GALAXY_ID, magnitude_columns
 
 ID = 576460752321327074  # no float64 holds it
 
@@ -66,7 +65,7 @@ def test_units_and_ucds_stand_beside_the_values(files) -> None:
         assert file.attrs["pz_tsm_manifest"] == '{"a": 1}'
 
 
-def test_equal_rows_give_equal_bytes(table, files, tmp_path) -> None:
+def test_equal_rows_in_other_batches_give_equal_datasets(table, files, tmp_path) -> None:
     again = {"train": tmp_path / "again.hdf5"}
     write_rail(again, table.to_batches(), table.schema, names=rail_names(table.column_names),
                provenance={"a": 1})

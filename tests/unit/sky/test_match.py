@@ -17,8 +17,9 @@ from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import GALAXY_SCHEMA
-from pz_tsm_core.sky.catalog import pin_catalog
+from pz_tsm_core.sky.catalog import open_catalog, pin_catalog
 from pz_tsm_core.sky.match import crossmatch
+from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.sky.write import write_table_as_collection
 
 PLAIN = Release.model_validate({
@@ -48,12 +49,13 @@ def _galaxies(galaxy_id, ra, dec) -> pa.Table:
 
 
 def _match(galaxies: pa.Table, catalog: Path, tmp_path: Path, *, radius: float, unique: bool,
-           rows_per_partition: int = 300_000, cluster: ClusterPolicy | None = None):
+           rows_per_partition: int = 300_000, cluster: ClusterPolicy | None = None,
+           release: Release = PLAIN, columns: tuple[str, ...] = ()):
     left, scratch = tmp_path / "left", tmp_path / "scratch"
     write_table_as_collection(galaxies, left, "left", rows_per_partition=rows_per_partition)
     scratch.mkdir()
     matched = crossmatch(
-        left, catalog, release=PLAIN, columns=[], scratch=scratch,
+        left, catalog, release=release, columns=columns, scratch=scratch,
         policy=MatchPolicy(radius_arcsec=radius, unique=unique),
         cluster=cluster or ClusterPolicy(workers=2),
     )
@@ -146,6 +148,25 @@ def test_a_catalogue_without_margin_is_refused(tmp_path) -> None:
     with pytest.raises(TsmError) as refused:
         _match(_galaxies([1], [10.0], [0.0]), tmp_path / "bare", tmp_path, radius=1.0, unique=True)
     assert refused.value.codes == (Code.CATALOG_MARGIN,)
+
+
+def test_every_missing_column_of_a_catalogue_is_named(objects, tmp_path) -> None:
+    lsdb = import_lsdb()
+    with pytest.raises(TsmError) as refused:
+        open_catalog(lsdb, objects, ["id", "i_cModelFlux", "decc"])
+    assert refused.value.codes == (Code.CATALOG_COLUMN, Code.CATALOG_COLUMN)
+    assert "did you mean `dec`?" in str(refused.value)
+
+
+def test_rows_that_are_not_primary_are_no_counterparts(tmp_path) -> None:
+    table = pa.table({"id": pa.array([1, 2]), "ra": [10.0, 10.0001], "dec": [0.0, 0.0],
+                      "primary": [False, True]})
+    write_table_as_collection(table, tmp_path / "objects", "objects")
+    release = PLAIN.model_copy(update={"primary_filter": "primary"})
+    _, matched = _match(_galaxies([7], [10.0], [0.0]), tmp_path / "objects", tmp_path, radius=1.0,
+                        unique=True, release=release, columns=["primary"])
+    assert matched["id"].to_pylist() == [2]
+    assert matched["n_candidates"].to_pylist() == [1]
 
 
 def test_what_is_no_catalogue_is_refused(tmp_path) -> None:

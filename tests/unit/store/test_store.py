@@ -245,4 +245,4 @@ def test_a_file_url_is_a_path(tmp_path):
 
 
 def test_prefect_keeps_its_results_below_the_store(tmp_path):
-    assert open_store(tmp_path).prefect_results == tmp_path / "prefect" / "results"
+    assert open_store(tmp_path).beside("prefect/results") == tmp_path / "prefect" / "results"

@@ -6,6 +6,7 @@ functions: `tsm --help` must not wait for them, and `tsm plan` must not load Pre
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing as closed_after
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,7 +53,7 @@ def run(
     pin(wanted, at.open())  # mistakes are told before anything is started
     with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
         run_here(wanted, at, shown.hear)
-    typer.echo(closing(wanted, f"{recipe} --store {store}" if store else f"{recipe}"))
+    typer.echo(closing(wanted, _again(recipe, store, principal, right)))
 
 
 def plan(
@@ -76,6 +77,14 @@ def plan(
     order_for(wanted)(wanted, pin(wanted, opened), planner)
     for step in planner.steps:
         typer.echo(f"{step.state:<9}{step.label:<32}{step.why or told(step.rows)}".rstrip())
+
+
+def _again(recipe: Path, store: str | None, principal: str, rights: list[str] | None) -> str:
+    """The arguments that ask for the same again."""
+    options = [*(["--store", store] if store else []),
+               *(["--principal", principal] if principal != "local" else []),
+               *(word for right in rights or () for word in ("--right", right))]
+    return shlex.join([str(recipe), *options])
 
 
 def _load(path: Path) -> Recipe:

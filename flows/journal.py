@@ -28,10 +28,16 @@ class Journal:
 
     def __init__(self, store: Store, recipe: str) -> None:
         self._path = store.beside("journal") / f"{recipe}.json"
+        self._principal = store.principal
         self._lock = Lock()
 
     def requests(self) -> dict[str, StageRequest]:
-        """What was asked for, by label; empty when the journal is missing or unreadable."""
+        """What was asked for, by label, as far as the principal may know; else empty."""
+        return {label: request for label, request in self._all().items()
+                if request.access.admits(self._principal)}
+
+    def _all(self) -> dict[str, StageRequest]:
+        """The whole journal; empty when it is missing or unreadable."""
         try:
             content = json.loads(self._path.read_bytes())
             return {label: StageRequest.model_validate(entry) for label, entry in content.items()}
@@ -42,7 +48,7 @@ class Journal:
         """Note the request of a stage that is done."""
         if event.moment in (Moment.CACHED, Moment.DONE):
             with self._lock:
-                known = self.requests()
+                known = self._all()
                 if known.get(event.label) != event.request:
                     self._write({**known, event.label: event.request})
 

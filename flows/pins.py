@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pz_tsm_core.dust import dust_digests
@@ -58,6 +59,7 @@ def pin(recipe: Recipe, store: Store) -> Pins:
     problems = Problems()
     problems.extend(check_recipe(recipe))
     problems.extend(_forbidden(recipe, store))
+    problems.extend(_misplaced(recipe, store))
     compilation = None
     try:
         compilation = _compilation(recipe, store)
@@ -92,6 +94,16 @@ def _access(catalog: ObjectCatalog) -> Access:
     """Who may see the catalogue: as the recipe says, else as its release's data rights say."""
     right = get_release(catalog.release).data_rights
     return catalog.access or (Access(kind="rights", name=right) if right else PUBLIC)
+
+
+def _misplaced(recipe: Recipe, store: Store) -> Iterator[Problem]:
+    """An output folder inside the store or the catalogue would change what it came from."""
+    target = Path(recipe.output.directory).resolve()
+    places = [store.location, *([recipe.catalog.path] if recipe.catalog else [])]
+    for place in places:
+        if target.is_relative_to(Path(place).resolve()):
+            yield Problem(Code.RECIPE_BAD_VALUE, "recipe: output.directory", str(target),
+                          f"a folder that is not inside {place}", "name another folder")
 
 
 def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:

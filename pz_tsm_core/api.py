@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pz_tsm_core.dust import open_dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.frames import like, to_arrow
+from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.policy import (
     NJY_ZERO_POINT,
     ClusterPolicy,
@@ -71,11 +72,11 @@ def combine(
     The best measurement of every galaxy, with `galaxy_id`; for every measurement's reason and
     all pairs use `pz_tsm_core.ops.resolve.combine`.
     """
-    policy = CombinePolicy.model_validate({
-        "radius_arcsec": radius_arcsec,
-        "min_quality": min_quality,
-        "exclude_classes": exclude_classes,
-    })
+    if not tables:
+        raise refuse(Code.TABLE_EMPTY, "combine", found="no table", expected="at least one",
+                     remedy="standardize a survey first")
+    policy = checked(CombinePolicy, radius_arcsec=radius_arcsec, min_quality=min_quality,
+                     exclude_classes=exclude_classes)
     rows = pa.concat_tables([to_arrow(table) for table in tables], promote_options="permissive")
     return like(resolve.combine(rows, policy).galaxies, tables[0])
 
@@ -113,8 +114,8 @@ def match(
             Path(catalog),
             release=profile,
             columns=profile.columns_for(flux),
-            policy=MatchPolicy(radius_arcsec=radius_arcsec, unique=unique),
-            cluster=ClusterPolicy(workers=workers),
+            policy=checked(MatchPolicy, radius_arcsec=radius_arcsec, unique=unique),
+            cluster=checked(ClusterPolicy, workers=workers),
             scratch=scratch,
         )
         table = pa.Table.from_batches(matched.batches, matched.schema)
@@ -136,15 +137,14 @@ def magnitudes(
     ----------
     dust_maps : folder that holds `sfd/SFD_dust_4096_{ngp,sgp}.fits`; None for no dereddening
     """
-    dereddening = Dereddening.model_validate({
-        "map": "sfd" if dust_maps else "none",
-        "coefficients": coefficients,
-        "directory": str(dust_maps or ""),
-    })
-    policy = PhotometryPolicy(flux=flux, dereddening=dereddening, zero_point=zero_point)
+    dereddening = checked(Dereddening, map="sfd" if dust_maps else "none",
+                          coefficients=coefficients, directory=str(dust_maps or ""))
+    policy = checked(PhotometryPolicy, flux=flux, dereddening=dereddening, zero_point=zero_point)
     table = to_arrow(matches)
     batches = photometry.correct_batches(
-        table.to_batches(), get_release(release), policy, open_dust(dereddening)
+        # A table without rows has no batches, but still gains its columns.
+        table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)],
+        get_release(release), policy, open_dust(dereddening),
     )
     return like(pa.Table.from_batches(batches), matches)
 
@@ -154,7 +154,8 @@ def split(table: Any, seed: int = 2026, **fractions: float) -> Any:
 
     The part of a galaxy follows from its id and the seed alone.
     """
-    policy = SplitPolicy(fractions=fractions, seed=seed) if fractions else SplitPolicy(seed=seed)
+    chosen = {"fractions": fractions} if fractions else {}
+    policy = checked(SplitPolicy, seed=seed, **chosen)
     return like(splitting.assign_split(to_arrow(table), policy), table)
 
 
@@ -173,11 +174,13 @@ def write(table: Any, path: str | Path) -> None:
         raise refuse(Code.OUTPUT_EXISTS, str(path), found="a file of that name",
                      expected="a new name", remedy="remove the file or choose another name")
     rows = to_arrow(table)
+    aside = target.with_name(f".{target.name}.partial")
     if target.suffix == ".parquet":
-        pq.write_table(rows, target, **PARQUET)
+        pq.write_table(rows, aside, **PARQUET)
     elif target.suffix == ".hdf5":
         names = rail_names(rows.column_names)
-        write_rail({"": target}, rows.to_batches(), rows.schema, names=names)
+        write_rail({"": aside}, rows.to_batches(), rows.schema, names=names)
     else:
         raise refuse(Code.FILE_FORMAT, str(path), found=f"the suffix `{target.suffix}`",
                      expected="`.parquet` or `.hdf5`", remedy="name the file accordingly")
+    aside.replace(target)

@@ -38,6 +38,7 @@ class Code(StrEnum):
     FILE_MISSING = "file.missing", "a file that is not there or cannot be read"
     FILE_FORMAT = "file.format", "a format that is not known or not supported"
     FILE_DAMAGED = "file.damaged", "truncated, corrupt, or not what its name says"
+    FILE_CHANGED = "file.changed", "a file that changed while it was read"
     FILE_LIMIT = "file.limit", "larger than a reader may take in"
     TABLE_EMPTY = "table.empty", "a table without rows"
     TABLE_MISSING_COLUMN = "table.missing-column", "a column that is asked for and not there"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from astropy import units
 from astropy.table import MaskedColumn, Table
 
 from pz_tsm_core.errors import Code, refuse
@@ -45,6 +46,9 @@ def like(table: pa.Table, example: Any) -> Any:
 
 
 def _from_astropy(column: Any) -> pa.Array:
+    """Values and nulls of a column; angles in radians or hours become degrees."""
+    if column.unit in (units.rad, units.hourangle):
+        column = column.to(units.deg)
     values = np.asarray(column)
     if values.dtype.kind == "S":
         values = np.char.decode(values, "utf-8")

@@ -59,6 +59,6 @@ def crossmatch(
         cluster=cluster,
         scratch=scratch,
     )
-    draft.write_table("matches", matched.batches, matched.schema)
-    draft.rows(matched.rows.taken, matched.rows.given, matched.rows.dropped)
+    written = draft.write_table("matches", matched.batches, matched.schema)
+    draft.rows(matched.rows.taken, written, matched.rows.dropped)
     shutil.rmtree(scratch)

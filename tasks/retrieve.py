@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.files import digest_file
 from pz_tsm_core.model.artifact import StageRequest
 from pz_tsm_core.model.pins import FilePin
 from pz_tsm_core.model.stages import RETRIEVE
@@ -22,5 +24,10 @@ def retrieve(draft: Draft, store: Store, *, file: FilePin, survey: Survey) -> No
     from pz_tsm_core.readers import read_table
 
     table = read_table(file.path, columns=sorted(survey.native_columns))
+    if digest_file(file.path) != file.sha256:
+        raise refuse(
+            Code.FILE_CHANGED, file.path, found="other bytes than when the run began",
+            expected="a file that nobody writes to meanwhile", remedy="run again",
+        )
     draft.write_table("native", table)
     draft.rows(taken=len(table), given=len(table))

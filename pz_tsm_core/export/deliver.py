@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import errno
-import json
+import fcntl
 import os
 import shutil
-import socket
-import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from pz_tsm_core.errors import Code, refuse
+from pydantic import ValidationError
+
+from pz_tsm_core.errors import Code, Problems, refuse
+from pz_tsm_core.files import digest_file
 from pz_tsm_core.model.artifact import FileEntry
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord, StageRecord
 
 RECORD = "manifest.json"
-_HOST = socket.gethostname()
-_IN_THE_WAY = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR, errno.ENOTDIR})
+_PARTIAL = ".partial"
 _SOFTWARE = ("pz-tsm", "lsdb", "hats", "dask", "astropy", "dustmaps", "numpy", "pyarrow", "scipy")
 
 
@@ -35,7 +34,8 @@ def deliver(
     """Copy files and folders into the recipe's output folder, and write the record of the run.
 
     Each arrives under its final name when it is whole, and the record after all of them. Files
-    of the run before, which that run's record names and this run did not make, are removed.
+    of the run before, which that run's record names and this run did not make, are removed. What
+    no run delivered is never touched.
 
     Parameters
     ----------
@@ -45,26 +45,32 @@ def deliver(
     Raises
     ------
     TsmError
-        `output.write` when the folder cannot be written to.
+        `output.write` when the folder cannot be written to, `output.exists` for every name that
+        is taken by something else.
     """
     target = Path(recipe.output.directory)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        before = _delivered_before(target)
-        for name, source in sources.items():
-            _replace(target / name, partial(_copy, source))
-        record = _record(recipe, stages, files)
-        text = record.model_dump_json(by_alias=True, indent=2)
-        _replace(target / RECORD, lambda file: file.write_text(f"{text}\n", "utf-8"))
-        for name in before - {file.path for file in files}:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                (target / name).unlink()
+        with _alone_in(target):
+            return _deliver(target, _record(recipe, stages, files), sources)
     except OSError as error:
-        raise refuse(Code.OUTPUT_WRITE, str(target), found=error.strerror or str(error),
-                     expected="a folder with room that can be written to",
-                     remedy="make room or set output.directory; nothing is lost, run again") \
-            from error
+        raise refuse(
+            Code.OUTPUT_WRITE, str(target), found=error.strerror or str(error),
+            expected="a folder with room that can be written to",
+            remedy="make room or set output.directory; nothing is lost, run again",
+        ) from error
+
+
+def _deliver(target: Path, record: RunRecord, sources: Mapping[str, Path]) -> RunRecord:
+    _sweep(target)
+    former, now = _former(target), _known(record.files)
+    _refuse_strangers(target, (*sources, RECORD), former | now)
+    for name, source in sources.items():
+        _replace(target / name, partial(_copy, source))
+    text = record.model_dump_json(by_alias=True, indent=2)
+    _replace(target / RECORD, lambda file: file.write_text(f"{text}\n", "utf-8"))
+    for name, sha256 in former - now:
+        _remove_former(target / name, sha256)
     return record
 
 
@@ -80,55 +86,77 @@ def _record(
     )
 
 
-def _delivered_before(target: Path) -> set[str]:
-    """Files that the record of an earlier run names; none when there is no readable record."""
+def _known(files: tuple[FileEntry, ...]) -> set[tuple[str, str]]:
+    return {(file.path, file.sha256) for file in files}
+
+
+def _former(target: Path) -> set[tuple[str, str]]:
+    """Path and sha256 of what the run before delivered; nothing when no run left its record."""
     try:
-        files = json.loads((target / RECORD).read_text("utf-8"))["files"]
-        paths = {str(file["path"]) for file in files}
-    except (OSError, ValueError, KeyError, TypeError):
+        return _known(RunRecord.model_validate_json((target / RECORD).read_bytes()).files)
+    except (FileNotFoundError, ValidationError):
         return set()
-    root = target.resolve()
-    # A record that somebody edited must not make us remove what lies elsewhere.
-    return {path for path in paths if (root / path).resolve().is_relative_to(root)}
+
+
+def _refuse_strangers(
+    target: Path, names: tuple[str, ...], known: set[tuple[str, str]]
+) -> None:
+    """Refuse to replace what no run delivered: it is the user's own."""
+    problems = Problems()
+    for name in names:
+        path = target / name
+        ours = _is_record(path) if name == RECORD else all(
+            (file.relative_to(target).as_posix(), digest_file(file)) in known
+            for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()
+        )
+        if path.exists() and not ours:
+            problems.add(Code.OUTPUT_EXISTS, str(path), found="something that no run left here",
+                         expected="a place for the files of this run",
+                         remedy="move it away, or name another output.directory")
+    problems.raise_if_any()
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        return bool(RunRecord.model_validate_json(path.read_bytes()))
+    except (OSError, ValidationError):
+        return False
+
+
+def _remove_former(path: Path, sha256: str) -> None:
+    """Remove a file of the run before, unless somebody has changed it since."""
+    if path.is_file() and not path.is_symlink() and digest_file(path) == sha256:
+        path.unlink()
+
+
+@contextmanager
+def _alone_in(target: Path) -> Iterator[None]:
+    """Let one run at a time deliver: a lock on the folder, which dies with its owner."""
+    folder = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks serves one run at a time anyway
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _replace(target: Path, write: Callable[[Path], object]) -> None:
     """Write beside the target, then take its place."""
-    owner = f"{_HOST}-{os.getpid()}-{threading.get_ident()}"
-    aside = target.with_name(f".{target.name}.{owner}.partial")
+    aside = target.with_name(f".{target.name}{_PARTIAL}")
     try:
         write(aside)
-        _take_place(aside, target)
+        if target.is_dir():
+            shutil.rmtree(target)
+        aside.replace(target)
     finally:
         _remove(aside)
 
 
-def _take_place(aside: Path, target: Path) -> None:
-    """Rename over the target; a folder in the way is moved off first, by whoever comes first."""
-    while True:
-        try:
-            aside.replace(target)
-        except OSError as error:
-            if error.errno not in _IN_THE_WAY:
-                raise
-            former = aside.with_suffix(".former")
-            with suppress(FileNotFoundError):  # another run of the recipe moved it off
-                target.rename(former)
-            _remove(former)
-        else:
-            return
-
-
 def _sweep(target: Path) -> None:
-    """Remove what processes of this machine left that died while they delivered."""
-    for path in target.glob(f".*.{_HOST}-*-*.*"):
-        pid = int(path.name.rsplit("-", 2)[1])
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            _remove(path)
-        except PermissionError:
-            continue  # alive, and somebody else's
+    """Remove what a run left that died while it delivered; nobody else delivers now."""
+    for path in target.glob(f".*{_PARTIAL}"):
+        _remove(path)
 
 
 def _remove(path: Path) -> None:

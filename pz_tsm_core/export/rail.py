@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pz_tsm_core.errors import Code, refuse
+
 GROUP = "photometry"
 
 #: RAIL's `nondetect_val`: a magnitude of a source that was observed and not detected.
@@ -61,6 +63,9 @@ def write_rail(
     names : dataset name by column name, as `rail_names` gives them
     provenance : JSON values for the file attribute `pz_tsm_manifest`
     """
+    if missing := {"redshift"} - set(names.values()):
+        raise refuse(Code.TABLE_MISSING_COLUMN, "RAIL", found=f"no column for {missing.pop()}",
+                     expected="a table of galaxies with column z", remedy="combine and match first")
     with ExitStack() as stack:
         opened = {part: stack.enter_context(h5py.File(path, "w")) for part, path in files.items()}
         for file in opened.values():
@@ -73,7 +78,7 @@ def write_rail(
                 rows = batch if part == "" else batch.filter(pc.equal(batch["split"], part))
                 for column, name in names.items():
                     _append(file[GROUP][name], _values(rows[column], name))
-        return {part: len(next(iter(file[GROUP].values()))) for part, file in opened.items()}
+        return {part: len(file[GROUP]["redshift"]) for part, file in opened.items()}
 
 
 def _create(group: h5py.Group, name: str, field: pa.Field) -> None:

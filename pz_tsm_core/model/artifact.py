@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -130,6 +131,13 @@ class FileEntry(Value):
     path: str  # relative to the artifact, POSIX separators
     size: int
     sha256: Sha256
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below(cls, path: str) -> str:
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise ValueError("a path that stays below its folder")
+        return path
 
 
 class Rows(Value):

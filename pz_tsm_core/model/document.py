@@ -152,6 +152,11 @@ def build(model: type[ModelT], document: Document) -> ModelT:
         raise TsmError(*problems) from None
 
 
+def checked(model: type[ModelT], **values: Any) -> ModelT:
+    """Make a value from keyword arguments, with mistakes told as those of a recipe are."""
+    return build(model, Document(model.__name__, values, {}))
+
+
 def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Problem:
     """Translate one pydantic finding into a sentence for people."""
     loc = detail["loc"]

@@ -61,9 +61,16 @@ class PhotometryPolicy(Value):
     """Which fluxes become which magnitudes."""
 
     flux: str = "cModel"
-    bands: tuple[Band, ...] = ("u", "g", "r", "i", "z", "y")
+    bands: tuple[Band, ...] = Field(default=("u", "g", "r", "i", "z", "y"), min_length=1)
     zero_point: float = Field(default=NJY_ZERO_POINT, ge=20, le=40)
     dereddening: Dereddening = Dereddening()
+
+    @field_validator("bands")
+    @classmethod
+    def _each_once(cls, bands: tuple[Band, ...]) -> tuple[Band, ...]:
+        if len(set(bands)) < len(bands):
+            raise ValueError("every band once")
+        return bands
 
 
 class SplitPolicy(Value):

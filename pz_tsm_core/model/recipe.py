@@ -36,7 +36,7 @@ class UserTable(Value):
 
     name: Name
     file: Path
-    columns: dict[Literal["id", "ra", "dec", "z", "z_err", "quality"], str]
+    columns: dict[Literal["id", "ra", "dec", "z", "z_err", "quality"], Path]
     quality: Quality = Quality.SECURE  # of every row, unless a column says otherwise
     object_class: ObjectClass = ObjectClass.GALAXY
     instrument_type: InstrumentType = InstrumentType.SPECTROSCOPIC

@@ -119,3 +119,15 @@ MEASUREMENT_SCHEMA = arrow_schema(MEASUREMENT)
 RESOLVED_SCHEMA = arrow_schema((*RESOLUTION, *MEASUREMENT))
 GALAXY_SCHEMA = arrow_schema((*GALAXY, *MEASUREMENT))
 PAIR_SCHEMA = arrow_schema(PAIR)
+
+#: What `crossmatch` appends to a column of the object catalogue that a galaxy has as well.
+OBJECT_SUFFIX = "_lsst"
+
+
+def object_column(name: str) -> str:
+    """Name, after the match, of a column of the object catalogue.
+
+    >>> object_column("ra"), object_column("coord_ra")
+    ('ra_lsst', 'coord_ra')
+    """
+    return name + OBJECT_SUFFIX if name in GALAXY_SCHEMA.names else name

@@ -8,10 +8,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from pz_tsm_core.errors import Code, refuse
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 ARCSEC_PER_RADIAN = 180 * 3600 / np.pi
+
+#: More are no sky but a placeholder position; a pair takes some 40 bytes while it is made.
+MAX_PAIRS = 100_000_000
 
 #: The tree looks this much farther than asked; the exact separation then decides.
 _SLACK = 1 + 1e-9
@@ -40,6 +45,11 @@ def separation_arcsec(ra1: Floats, dec1: Floats, ra2: Floats, dec2: Floats) -> F
 def pairs_within(ra: Floats, dec: Floats, radius_arcsec: float) -> tuple[Ints, Ints, Floats]:
     """All pairs of positions at most `radius_arcsec` apart, each once.
 
+    Raises
+    ------
+    TsmError
+        `value.out-of-range` for more than `MAX_PAIRS` pairs.
+
     Parameters
     ----------
     ra, dec : degrees, shape (n,), finite
@@ -54,6 +64,11 @@ def pairs_within(ra: Floats, dec: Floats, radius_arcsec: float) -> tuple[Ints, I
         return nothing, nothing, np.empty(0)
     chord = 2 * np.sin(radius_arcsec / ARCSEC_PER_RADIAN / 2)
     tree = cKDTree(unit_vectors(ra, dec), balanced_tree=False)
+    if (count := (tree.count_neighbors(tree, chord) - len(ra)) // 2) > MAX_PAIRS:
+        raise refuse(Code.VALUE_RANGE, "pairs of measurements",
+                     found=f"{count:,} within {radius_arcsec:g} arcsec",
+                     expected=f"at most {MAX_PAIRS:,}",
+                     remedy="look for thousands of rows at one position, a placeholder perhaps")
     near = tree.query_pairs(chord * _SLACK, output_type="ndarray").astype(np.int64)
     first, second = near[:, 0], near[:, 1]
     separation = separation_arcsec(ra[first], dec[first], ra[second], dec[second])

@@ -13,7 +13,7 @@ from pz_tsm_core.dust import Dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.policy import NJY_ZERO_POINT, PhotometryPolicy
 from pz_tsm_core.model.release import Release
-from pz_tsm_core.model.schema import EBV, magnitude_columns
+from pz_tsm_core.model.schema import EBV, magnitude_columns, object_column
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,18 +32,19 @@ def deredden(flux: Floats, ebv: Floats, coefficient: float) -> Floats:
 
 
 def magnitude(flux: Floats, zero_point: float = NJY_ZERO_POINT) -> Floats:
-    """AB magnitude -2.5 log10(f) + zero point of a flux in nJy; NaN where it is not positive.
+    """AB magnitude -2.5 log10(f) + zero point of a flux in nJy; NaN unless positive and finite.
 
     The zero point 31.4 is 8.90 (Oke & Gunn 1983, ApJ 266, 713, in Jy) + 22.5.
     """
-    positive = np.where(flux > 0, flux, np.nan)
+    positive = np.where((flux > 0) & np.isfinite(flux), flux, np.nan)
     return np.asarray(zero_point - 2.5 * np.log10(positive), dtype=np.float64)
 
 
 def magnitude_error(flux: Floats, flux_err: Floats) -> Floats:
-    """First-order error of a magnitude, 2.5 / ln 10 * sigma_f / f; NaN where f is not positive."""
-    positive = np.where(flux > 0, flux, np.nan)
-    return np.asarray(2.5 / np.log(10) * flux_err / positive, dtype=np.float64)
+    """First-order error of a magnitude, 2.5 / ln 10 * sigma_f / f; NaN unless both are positive."""
+    known = (flux > 0) & np.isfinite(flux) & (flux_err > 0) & np.isfinite(flux_err)
+    ratio = np.divide(flux_err, flux, out=np.full(len(flux), np.nan), where=known)
+    return np.asarray(2.5 / np.log(10) * ratio, dtype=np.float64)
 
 
 def add_magnitudes(
@@ -92,7 +93,7 @@ def correct_batches(
     bands = [BandFlux(band, *release.flux(policy.flux).of(band)[:2]) for band in policy.bands]
     for batch in batches:
         table = pa.Table.from_batches([batch])
-        ebv = dust.ebv(_floats(table, release.ra), _floats(table, release.dec))
+        ebv = dust.ebv(*(_floats(table, object_column(name)) for name in (release.ra, release.dec)))
         corrected = add_magnitudes(
             table, bands, ebv=ebv.astype(np.float64), coefficients=dust.coefficients,
             zero_point=policy.zero_point,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.policy import SplitPolicy
 from pz_tsm_core.model.schema import SPLIT
 
@@ -56,7 +57,23 @@ def split_batches(
 
 
 def assign_split(table: pa.Table, policy: SplitPolicy) -> pa.Table:
-    """Append column `split` to a table that has a column `galaxy_id`."""
-    ids = table["galaxy_id"].to_numpy().astype(np.int64, copy=False)
-    names = split_names(np.ascontiguousarray(ids), policy.fractions, policy.seed)
+    """Append column `split` to a table that has a column `galaxy_id`.
+
+    Raises
+    ------
+    TsmError
+        when the table has no `galaxy_id` of type int64 without nulls, or is split already.
+    """
+    if "galaxy_id" not in table.column_names:
+        raise refuse(Code.TABLE_MISSING_COLUMN, "galaxy_id", found="no such column",
+                     expected="the ids that `combine` gives", remedy="combine first")
+    ids = table["galaxy_id"]
+    if ids.type != pa.int64() or ids.null_count:
+        raise refuse(Code.TABLE_COLUMN_TYPE, "galaxy_id", expected="int64 without nulls",
+                     found=f"{ids.type}, {ids.null_count} nulls",
+                     remedy="keep ids in integers; a float loses their last digits")
+    if SPLIT.name in table.column_names:
+        raise refuse(Code.TABLE_DUPLICATE_COLUMN, SPLIT.name, found="a table that is split already",
+                     expected="a table without that column", remedy="drop it first")
+    names = split_names(np.ascontiguousarray(ids.to_numpy()), policy.fractions, policy.seed)
     return table.append_column(SPLIT.field, names)

@@ -38,6 +38,7 @@ def _read(file: pq.ParquetFile, source: Source) -> pa.Table:
     table = pa.Table.from_batches(batches, schema if not batches else None)
     if len(table) != rows:
         raise source.damaged(f"{len(table)} rows where the footer says {rows}")
+    table.validate(full=True)  # text that is no UTF-8 would fail later, and far from here
     return table.cast(_plain_schema(table.schema)).replace_schema_metadata(None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def pin_catalog(path: str | Path) -> str:
     require_hats(root)
     entries = []
     plans = hashlib.sha256()
-    for file in sorted(file for file in root.rglob("*") if file.is_file()):
+    # Collections are often put together from links; what they lead to is what is matched.
+    walk = ((Path(folder), names) for folder, _, names in os.walk(root, followlinks=True))
+    for file in sorted(folder / name for folder, names in walk for name in names):
         entries.append([file.relative_to(root).as_posix(), file.stat().st_size])
         if file.name in _PLANS:
             plans.update(file.read_bytes())
@@ -62,7 +65,7 @@ def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = No
     """
     try:
         catalog = lsdb.open_catalog(str(path), columns="all")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise refuse(Code.CATALOG_INVALID, str(path), found=str(error),
                      expected="a HATS catalogue that lsdb can open",
                      remedy="check the copy, or make it again with hats-import") from error

@@ -50,7 +50,7 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
 
 def _connect(address: str) -> Client:
     try:
-        return Client(address, timeout="15s", set_as_default=False)
+        return Client(address, timeout="5s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise TransientError(
             Problem(Code.SERVICE_UNREACHABLE, f"cluster.address {address}", str(error),

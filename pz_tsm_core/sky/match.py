@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from distributed import KilledWorker
 
-from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.errors import Code, Problem, TransientError, refuse
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
-from pz_tsm_core.model.schema import CANDIDATES, GALAXY_SCHEMA, SEPARATION
+from pz_tsm_core.model.schema import (
+    CANDIDATES,
+    GALAXY_SCHEMA,
+    OBJECT_SUFFIX,
+    SEPARATION,
+    object_column,
+)
 from pz_tsm_core.ops.associate import separation_arcsec
+from pz_tsm_core.ops.runs import run_starts
 from pz_tsm_core.ops.uniqueness import choose_counterparts
 from pz_tsm_core.sky.catalog import open_catalog, require_margin
 from pz_tsm_core.sky.cluster import dask_client
 from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
 from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.store import PARQUET
+
+#: Stands, between workers and driver, for an id that is null.
+NO_ID = np.iinfo(np.int64).min
 
 #: Objects looked at around a galaxy: enough to count rivals and to settle equal separations.
 MAX_CANDIDATES = 8
@@ -76,14 +89,19 @@ def crossmatch(
         `catalog.*` for a catalogue that cannot serve, `match.empty` when nothing matches.
     """
     lsdb = import_lsdb()
-    left = open_catalog(lsdb, galaxies)
+    left = open_catalog(lsdb, galaxies, GALAXY_SCHEMA.names)
     wanted = list(dict.fromkeys((release.id, release.ra, release.dec, *columns)))
     right = open_catalog(lsdb, catalog, wanted)
+    _require_integer_id(right, catalog, release)
     require_margin(right, catalog, policy.radius_arcsec)
     if release.primary_filter:
         right = right.query(f"{release.primary_filter} == True")
-    with dask_client(cluster):
+    with _read_errors(catalog), dask_client(cluster):
         pairs = _candidates(left, right, release, policy, scratch)
+    if (pairs[release.id] == NO_ID).any():
+        raise refuse(Code.TABLE_COLUMN_TYPE, f"{catalog}: column {release.id}",
+                     found="objects without an id", expected="an id for every object",
+                     remedy="repair the object catalogue")
     galaxy_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("galaxy_id", release.id))
     separation = pairs[SEPARATION.name].to_numpy(np.float64)
     if not len(separation):
@@ -100,6 +118,30 @@ def crossmatch(
     return Matched(rows, schema, _payload(scratch, schema, release.id, counterparts))
 
 
+@contextmanager
+def _read_errors(catalog: Path) -> Iterator[None]:
+    """Tell what workers meet in the words of the catalogue of errors."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise refuse(Code.CATALOG_INVALID, str(catalog), found=str(error).splitlines()[0],
+                     expected="partitions that can be read", remedy="check or repair the copy",
+                     ) from error
+    except KilledWorker as error:
+        raise TransientError(
+            Problem(Code.SERVICE_UNREACHABLE, "cluster", str(error), "workers that live",
+                    "give workers more memory, or choose cluster.kind: threads")
+        ) from error
+
+
+def _require_integer_id(right: Any, catalog: Path, release: Release) -> None:
+    kind = right.hc_structure.schema.field(release.id).type
+    if not pa.types.is_integer(kind) or pa.types.is_uint64(kind):
+        raise refuse(Code.TABLE_COLUMN_TYPE, f"{catalog}: column {release.id}", found=str(kind),
+                     expected="whole numbers that fit 64 bits with sign",
+                     remedy="name another id column in the release profile")
+
+
 def _candidates(
     left: Any, right: Any, release: Release, policy: MatchPolicy, scratch: Path
 ) -> pd.DataFrame:
@@ -109,7 +151,7 @@ def _candidates(
             right,
             n_neighbors=MAX_CANDIDATES,
             radius_arcsec=policy.radius_arcsec,
-            suffixes=("", "_lsst"),
+            suffixes=("", OBJECT_SUFFIX),
             suffix_method="overlapping_columns",
             require_right_margin=True,
             log_changes=False,
@@ -128,7 +170,7 @@ def _candidates(
 
 def _position(release: Release) -> tuple[str, str]:
     """Names of the objects' coordinates after the match: suffixed where the galaxies have them."""
-    names = [f"{name}_lsst" if name in GALAXY_SCHEMA.names else name
+    names = [object_column(name)
              for name in (release.ra, release.dec)]
     return names[0], names[1]
 
@@ -154,10 +196,11 @@ def _stash(
     payload = pa.Table.from_pandas(frame.drop(columns="_dist_arcsec"), preserve_index=False)
     payload = payload.append_column(SEPARATION.field, pa.array(separation))
     file = Path(scratch) / f"{pixel.order}-{pixel.pixel}.parquet"
-    partial = file.with_suffix(".partial")
+    partial = file.with_suffix(f".{uuid4().hex}.partial")
     pq.write_table(payload, partial, **PARQUET)
     partial.rename(file)
-    ids = {name: payload[name].to_numpy() for name in ("galaxy_id", object_id)}
+    ids = {name: payload[name].cast(pa.int64()).fill_null(NO_ID).to_numpy()
+           for name in ("galaxy_id", object_id)}
     return pd.DataFrame({**ids, SEPARATION.name: separation})
 
 
@@ -166,7 +209,7 @@ def _schema(right: Any, wanted: Sequence[str], release: Release) -> pa.Schema:
     objects = []
     for name in wanted:
         field = right.hc_structure.schema.field(name)
-        renamed = f"{name}_lsst" if name in GALAXY_SCHEMA.names else name
+        renamed = object_column(name)
         objects.append(pa.field(renamed, field.type, metadata=release.describe(name)))
     return pa.schema([*GALAXY_SCHEMA, *objects, SEPARATION.field, CANDIDATES.field])
 
@@ -181,9 +224,11 @@ def _payload(
         place = np.minimum(np.searchsorted(chosen.galaxy_id, ids), len(chosen.galaxy_id) - 1)
         same_galaxy = chosen.galaxy_id[place] == ids
         keep = same_galaxy & (chosen.object_id[place] == table[object_id].to_numpy())
-        kept = table.filter(pa.array(keep))
-        count = pa.array(chosen.candidates[place[keep]], CANDIDATES.field.type)
-        kept = kept.append_column(CANDIDATES.field, count)
+        count = pa.array(chosen.candidates[place], CANDIDATES.field.type)
+        kept = table.append_column(CANDIDATES.field, count).filter(pa.array(keep))
+        # An id that stands on several objects near one galaxy gives its nearest row.
+        kept = kept.sort_by([("galaxy_id", "ascending"), (SEPARATION.name, "ascending")])
+        kept = kept.take(pa.array(run_starts(kept["galaxy_id"].to_numpy())))
         yield from kept.select(schema.names).cast(schema).to_batches()
 
 

@@ -41,9 +41,10 @@ class PosixBackend:
         self._swept = False
 
     def names(self, key: str) -> list[str]:
-        """Names right below a key, sorted."""
+        """Folders right below a key, sorted; a stray file there is nobody's."""
         try:
-            return sorted(os.listdir(self._root / key))  # noqa: PTH208 - names, not paths
+            with os.scandir(self._root / key) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
 

@@ -10,18 +10,22 @@ from pz_tsm_core.model.survey import USER_ORDINAL, Survey
 
 _SOURCE = "the user's recipe"
 
+#: What is believed of a table that says nothing of its sentinels (-99, -1, 9999 ...).
+_Z = (-0.01, 15)
+_Z_ERR = (0, 15)
+
 
 def survey_of_table(table: UserTable) -> Survey:
     """The definition that a recipe's `redshifts.tables` entry amounts to."""
     columns: dict[str, Any] = {
         "ra": {"from": table.columns["ra"], "unit": "deg"},
         "dec": {"from": table.columns["dec"], "unit": "deg"},
-        "z": {"from": table.columns["z"]},
+        "z": {"from": table.columns["z"], "valid": _Z},
     }
     if "id" in table.columns:
         columns["id"] = {"from": table.columns["id"]}
     if "z_err" in table.columns:
-        columns["z_err"] = {"from": table.columns["z_err"]}
+        columns["z_err"] = {"from": table.columns["z_err"], "nulls": [0], "valid": _Z_ERR}
     if "quality" in table.columns:
         columns["others"] = [table.columns["quality"]]
     return Survey.model_validate({

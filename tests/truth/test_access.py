@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from flows.journal import Journal
 from flows.pins import pin
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import Access, Principal
+from pz_tsm_core.model.stages import RETRIEVE
 from pz_tsm_core.store import open_store
+from tasks.stage import Moment, StageEvent
 
 ME = Access(kind="private", name="me")
 
@@ -54,3 +57,31 @@ def test_a_release_asks_for_its_data_rights(mock_recipe, tmp_path) -> None:
     holder = Principal(rights=frozenset({"rubin"}))
     pins = pin(recipe, open_store(tmp_path, holder))
     assert pins.catalog.access == Access(kind="rights", name="rubin")
+
+
+def test_a_plan_tells_nothing_of_what_another_owner_asked_for(private_recipe, tmp_path) -> None:
+    mine, other = (open_store(tmp_path, Principal(name=name)) for name in ("me", "other"))
+    for label, access in (("secret", ME), ("open", Access())):
+        request = RETRIEVE.request(policy={"columns": [label]}, access=access)
+        Journal(mine, "r").hear(StageEvent(label, Moment.DONE, request))
+    assert set(Journal(mine, "r").requests()) == {"secret", "open"}
+    assert set(Journal(other, "r").requests()) == {"open"}
+    Journal(other, "r").hear(StageEvent("open", Moment.DONE, RETRIEVE.request()))
+    assert set(Journal(mine, "r").requests()) == {"secret", "open"}
+
+
+@pytest.mark.parametrize("inside", ["store", "sky"])
+def test_output_inside_the_store_or_the_catalogue_is_refused(
+    mock_recipe, mock_sky, tmp_path, inside
+) -> None:
+    folder = {"store": tmp_path / "objects", "sky": mock_sky.objects / "out"}[inside]
+    output = mock_recipe.output.model_copy(update={"directory": str(folder)})
+    with pytest.raises(TsmError) as refused:
+        pin(mock_recipe.model_copy(update={"output": output}), open_store(tmp_path))
+    assert refused.value.codes == (Code.RECIPE_BAD_VALUE,)
+
+
+def test_a_stray_file_in_the_store_is_in_nobodys_way(run, mock_recipe, tmp_path) -> None:
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / ".DS_Store").touch()
+    assert open_store(tmp_path).find("0" * 64) is None

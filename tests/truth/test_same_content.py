@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
+from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.policy import ClusterPolicy, PartitionPolicy
+from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import open_store
 
@@ -95,3 +97,37 @@ def test_a_table_of_the_user_joins_a_compilation(run, mock_run, mock_recipe, tmp
     measured = done.table("combine", "measurements").to_pandas()
     joined = measured[measured.survey == "mine"].set_index("native_id").galaxy_id
     assert joined["a"] == galaxies.galaxy_id[0]
+
+
+def test_sentinels_of_a_table_that_says_nothing_of_them_are_not_believed(run, tmp_path) -> None:
+    mine = pd.DataFrame({"RA": [1.0, 1.0, 2.0, 3.0], "DEC": [0.0] * 4, "Z": [0.5, 0.5, -99, -1],
+                         "E": [-99, 1e-4, 1e-4, 1e-4]})
+    mine.to_csv(tmp_path / "mine.csv", index=False)
+    recipe = Recipe.model_validate({
+        "schema": 1, "name": "mine", "output": {"directory": str(tmp_path / "out")},
+        "redshifts": {"tables": [{
+            "name": "mine", "file": str(tmp_path / "mine.csv"),
+            "columns": {"ra": "RA", "dec": "DEC", "z": "Z", "z_err": "E"}}]},
+    })
+    done = run(recipe, open_store(tmp_path / "store"))
+    assert done.manifests["standardize mine"].rows.dropped == {"redshift_out_of_range": 2}
+    assert done.table("combine", "galaxies")["z_err"].to_pylist() == [1e-4]
+
+
+def test_a_file_that_changes_under_the_run_is_refused(run, mock_recipe, mock_sky, tmp_path) -> None:
+    from flows.pins import pin
+    from tasks.retrieve import retrieve
+
+    store = open_store(tmp_path)
+    source = pin(mock_recipe, store).sources[0]
+    stale = source.file.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(TsmError, match=r"file\.changed"):
+        retrieve.run(store, file=stale, survey=source.survey)
+
+
+def test_hdf5_alone_is_hdf5_alone(run, mock_run, mock_recipe) -> None:
+    output = mock_recipe.output.model_copy(update={"formats": ("hdf5",)})
+    done = run(mock_recipe.model_copy(update={"output": output}), mock_run.store)
+    files = {file.path for file in done.manifests["export"].files}
+    assert files == {f"training_set_{part}.hdf5" for part in ("train", "validation", "test")}
+    assert done.contents == mock_run.contents  # equal rows, whatever the files

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
-import subprocess
-import sys
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,12 +56,44 @@ def test_what_the_run_before_left_is_replaced_and_what_others_left_stays(recipe,
     assert set(_found(recipe)) == {"new.hdf5", "hats/q.parquet", "swap", "notes.txt"}
 
 
+@pytest.mark.parametrize("mine", ["x", "hats/notes.txt", RECORD])
+def test_what_no_run_delivered_is_neither_replaced_nor_removed(recipe, tmp_path, mine) -> None:
+    precious = Path(recipe.output.directory) / mine
+    precious.parent.mkdir(parents=True)
+    precious.write_text('{"files": [{"path": "precious.csv"}]}')
+    (Path(recipe.output.directory) / "precious.csv").write_text("1")
+    with pytest.raises(TsmError) as refused:
+        deliver(recipe, (), *_sources(tmp_path / "a", "x", "hats/p"))
+    assert refused.value.codes == (Code.OUTPUT_EXISTS,)
+    assert set(_found(recipe)) | {RECORD} == {"precious.csv", RECORD} | {mine}
+    assert precious.read_text().startswith('{"files"')
+
+
+def test_a_file_of_the_run_before_that_somebody_changed_stays(recipe, tmp_path) -> None:
+    deliver(recipe, (), *_sources(tmp_path / "a", "old.csv", "same.csv"))
+    (Path(recipe.output.directory) / "old.csv").write_text("edited")
+    deliver(recipe, (), *_sources(tmp_path / "b", "same.csv"))
+    assert _found(recipe) == {"old.csv": "edited", "same.csv": "same.csv"}
+
+
+def test_a_delivery_killed_before_its_record_is_completed_by_the_next(recipe, tmp_path) -> None:
+    given = _sources(tmp_path / "a", "x", "hats/p")
+    deliver(recipe, (), *given)
+    (Path(recipe.output.directory) / RECORD).unlink()
+    deliver(recipe, (), *given)
+    assert set(_found(recipe)) == {"x", "hats/p"}
+
+
 def test_a_record_that_names_files_elsewhere_removes_nothing(recipe, tmp_path) -> None:
     deliver(recipe, (), *_sources(tmp_path / "a", "x"))
     (tmp_path / "precious").write_text("1")
-    record = Path(recipe.output.directory) / RECORD
-    record.write_text(record.read_text().replace('"path": "x"', '"path": "../../precious"'))
-    deliver(recipe, (), *_sources(tmp_path / "b", "y"))
+    folder = Path(recipe.output.directory)
+    record = folder / RECORD
+    sha256 = hashlib.sha256(b"1").hexdigest()
+    text = re.sub(r'"sha256": "[0-9a-f]+"', f'"sha256": "{sha256}"', record.read_text())
+    record.write_text(text.replace('"path": "x"', '"path": "../../precious"'))
+    with pytest.raises(TsmError):
+        deliver(recipe, (), *_sources(tmp_path / "b", "y"))
     assert (tmp_path / "precious").exists()
 
 
@@ -76,20 +105,12 @@ def test_many_deliveries_at_once_leave_one_whole_result(recipe, tmp_path) -> Non
     assert not list(Path(recipe.output.directory).glob(".*"))
 
 
-def test_what_a_killed_delivery_left_is_swept_and_that_of_a_living_one_is_not(
-    recipe, tmp_path
-) -> None:
+def test_what_a_killed_delivery_left_is_swept(recipe, tmp_path) -> None:
     folder = Path(recipe.output.directory)
-    folder.mkdir(parents=True)
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    host = socket.gethostname()
-    dead, living = (folder / f".x.{host}-{pid}-1.partial" for pid in (child.pid, os.getpid()))
-    dead.mkdir()
-    living.touch()
+    (folder / ".hats.partial" / "deep").mkdir(parents=True)
+    (folder / ".x.partial").touch()
     deliver(recipe, (), *_sources(tmp_path / "a", "x"))
-    assert not dead.exists()
-    assert living.exists()
+    assert not list(folder.glob(".*"))
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused(recipe, tmp_path) -> None:

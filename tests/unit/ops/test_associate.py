@@ -7,6 +7,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord, angular_separation
 
+from pz_tsm_core.errors import TsmError
 from pz_tsm_core.ops.associate import components, pairs_within, separation_arcsec, unit_vectors
 
 
@@ -74,6 +75,11 @@ def test_a_chain_is_one_group_whatever_the_distance_of_its_ends() -> None:
     first, second, _ = pairs_within(np.zeros(6), dec, 0.75)
     assert len(first) == 5  # neighbours only
     assert len(set(components(6, first, second))) == 1
+
+
+def test_a_placeholder_position_of_thousands_of_rows_is_refused_before_memory_is_gone() -> None:
+    with pytest.raises(TsmError, match="placeholder"):
+        pairs_within(np.zeros(20_000), np.zeros(20_000), 0.75)
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -63,11 +63,18 @@ def test_signal_to_noise_survives_dereddening() -> None:
     assert done["mag_err_i"][0].as_py() == pytest.approx(2.5 / np.log(10) * 0.1, rel=1e-6)
 
 
-@pytest.mark.parametrize("flux", [0.0, -5.0, None, float("nan")])
+@pytest.mark.parametrize("flux", [0.0, -5.0, None, float("nan"), float("inf")])
 def test_a_flux_that_is_not_positive_has_no_magnitude(flux: float | None) -> None:
     done = add_magnitudes(_table([flux], [1.0]), BANDS, ebv=np.zeros(1), coefficients={"i": 2.06})
     assert done["mag_i"].null_count == done["mag_err_i"].null_count == 1
     assert done["i_flux"].equals(_table([flux], [1.0])["i_flux"]) or np.isnan(flux or 0)
+
+
+@pytest.mark.parametrize("err", [0.0, -1.0, None, float("nan"), float("inf")])
+def test_an_error_that_is_none_gives_no_error_of_the_magnitude(err: float | None) -> None:
+    done = add_magnitudes(_table([5.0], [err]), BANDS, ebv=np.zeros(1), coefficients={"i": 2.06})
+    assert done["mag_i"].null_count == 0
+    assert done["mag_err_i"].null_count == 1
 
 
 def test_no_dust_leaves_magnitudes_as_they_are_to_the_bit() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pz_tsm_core.errors import TsmError
+from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.policy import SplitPolicy
 from pz_tsm_core.ops.split import assign_split, split_names, uniform_from_id
 
@@ -81,6 +81,18 @@ def test_the_table_keeps_its_rows_and_gains_one_column() -> None:
     divided = assign_split(table, SplitPolicy())
     assert divided.column_names == ["galaxy_id", "x", "split"]
     assert divided.drop_columns("split").equals(table)
+
+
+@pytest.mark.parametrize(("table", "code"), [
+    (pa.table({"x": [1]}), Code.TABLE_MISSING_COLUMN),
+    (pa.table({"galaxy_id": [1.0]}), Code.TABLE_COLUMN_TYPE),
+    (pa.table({"galaxy_id": pa.array([1, None])}), Code.TABLE_COLUMN_TYPE),
+    (pa.table({"galaxy_id": [1], "split": ["train"]}), Code.TABLE_DUPLICATE_COLUMN),
+])
+def test_a_table_that_cannot_be_split_is_refused(table, code) -> None:
+    with pytest.raises(TsmError) as refused:
+        assign_split(table, SplitPolicy())
+    assert refused.value.codes == (code,)
 
 
 def test_fractions_that_do_not_sum_to_one_are_refused() -> None:

@@ -158,6 +158,53 @@ def test_every_missing_column_of_a_catalogue_is_named(objects, tmp_path) -> None
     assert "did you mean `dec`?" in str(refused.value)
 
 
+def test_columns_that_galaxies_bring_along_never_shadow_those_of_objects(objects, tmp_path) -> None:
+    galaxies = _galaxies([7], [10.0], [0.0])
+    extra = galaxies.append_column("id", pa.array([99])).append_column(
+        "separation", pa.array([5.0]))
+    _, matched = _match(extra, objects, tmp_path, radius=1.0, unique=True)
+    assert matched["id"].to_pylist() == [1]
+    assert matched["separation"].to_pylist() == [0.0]
+
+
+def test_an_id_that_stands_on_several_objects_gives_one_row(tmp_path) -> None:
+    table = pa.table({"id": pa.array([7, 7, 7]), "ra": [10.0002, 10.0, 10.0001],
+                      "dec": [0.0, 0.0, 0.0]})
+    write_table_as_collection(table, tmp_path / "objects", "objects")
+    rows, matched = _match(_galaxies([1], [10.0], [0.0]), tmp_path / "objects", tmp_path,
+                           radius=1.0, unique=True)
+    assert rows.given == len(matched) == 1
+    assert matched["separation"].to_pylist() == [0.0]
+
+
+@pytest.mark.parametrize("ids", [
+    pa.array(["a", "b"]), pa.array([1, 2**63 + 1], pa.uint64()), pa.array([None, 2]),
+])
+def test_object_ids_that_cannot_serve_are_refused(tmp_path, ids) -> None:
+    table = pa.table({"id": ids, "ra": [10.0, 10.1], "dec": [0.0, 0.0]})
+    write_table_as_collection(table, tmp_path / "objects", "objects")
+    with pytest.raises(TsmError) as refused:
+        _match(_galaxies([1], [10.0], [0.0]), tmp_path / "objects", tmp_path, radius=1.0,
+               unique=True)
+    assert refused.value.codes == (Code.TABLE_COLUMN_TYPE,)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"PAR1")])
+def test_a_damaged_partition_is_told_as_such(objects, tmp_path, damage) -> None:
+    for file in objects.glob("objects/dataset/Norder*/**/*.parquet"):
+        damage(file)
+    with pytest.raises(TsmError) as refused:
+        _match(_galaxies([1], [10.0], [0.0]), objects, tmp_path, radius=1.0, unique=True)
+    assert refused.value.codes == (Code.CATALOG_INVALID,)
+
+
+def test_a_margin_alone_is_no_catalogue_to_match_with(objects, tmp_path) -> None:
+    (margin,) = objects.glob("objects_*")
+    with pytest.raises(TsmError) as refused:
+        _match(_galaxies([1], [10.0], [0.0]), margin, tmp_path, radius=1.0, unique=True)
+    assert refused.value.codes == (Code.CATALOG_INVALID,)
+
+
 def test_rows_that_are_not_primary_are_no_counterparts(tmp_path) -> None:
     table = pa.table({"id": pa.array([1, 2]), "ra": [10.0, 10.0001], "dec": [0.0, 0.0],
                       "primary": [False, True]})
@@ -182,3 +229,14 @@ def test_a_pin_follows_the_content_and_not_the_place(objects, tmp_path) -> None:
     assert pin_catalog(tmp_path / "copy") == pin
     (tmp_path / "copy" / "more.parquet").write_bytes(b"1")
     assert pin_catalog(tmp_path / "copy") != pin
+
+
+def test_a_pin_sees_through_linked_folders(objects, tmp_path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for path in objects.iterdir():
+        (linked / path.name).symlink_to(path)
+    pin = pin_catalog(linked)
+    for file in objects.glob("objects/dataset/Norder*/**/*.parquet"):
+        file.write_bytes(b"other")
+    assert pin_catalog(linked) != pin

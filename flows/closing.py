@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from pz_tsm_core.cli import called
 from pz_tsm_core.export.deliver import RECORD
 from pz_tsm_core.model.artifact import Manifest
 from pz_tsm_core.model.recipe import Recipe
@@ -50,22 +49,14 @@ def _files(record: RunRecord, folder: Path) -> Iterator[str]:
 
 
 def _training_set(manifests: dict[str, Manifest], arguments: str) -> Iterator[str]:
+    yield f"compiled   redshifts: {{compilation: {manifests['combine'].address}}}"
     counts = manifests["split"].counts["split"].items()
     yield "parts      " + ", ".join(f"{count:,} {part}" for part, count in counts)
     yield "try next   change split.fractions in the recipe, and ask what that would redo:"
-    yield f"           {_command()} plan {arguments}"
+    yield f"           {called()} plan {arguments}"
 
 
 def _compilation(manifests: dict[str, Manifest], arguments: str) -> Iterator[str]:
-    yield f"use it     redshifts: {{compilation: {manifests['combine'].address}}}"
+    yield f"compiled   redshifts: {{compilation: {manifests['combine'].address}}}"
     yield "try next   add a catalog to the recipe, and make a training set:"
-    yield f"           {_command()} run {arguments}"
-
-
-def _command() -> str:
-    """How this command can be called again from here: by name, or by its path in `.venv`."""
-    if shutil.which("tsm"):
-        return "tsm"
-    called = Path(sys.argv[0])
-    here = Path.cwd()
-    return str(called.relative_to(here) if called.is_relative_to(here) else called)
+    yield f"           {called()} run {arguments}"

@@ -7,6 +7,7 @@ functions: `tsm --help` must not wait for them, and `tsm plan` must not load Pre
 from __future__ import annotations
 
 import shlex
+import sys
 from contextlib import closing as closed_after
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,10 +48,14 @@ def run(
     from flows.closing import closing
     from flows.local_run import leave_on_interrupt, run_here
     from flows.pins import pin
+    from flows.preflight import require_services
     from flows.progress import view
 
     wanted, at = _load(recipe), _at(store, principal, right)
     pin(wanted, at.open())  # mistakes are told before anything is started
+    require_services(wanted.cluster)
+    if sys.stdout.isatty():
+        typer.echo("starting; a private Prefect server takes some seconds")
     with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
         run_here(wanted, at, shown.hear)
     typer.echo(closing(wanted, _again(recipe, store, principal, right)))

@@ -12,7 +12,7 @@ from pz_tsm_core.model.recipe import Recipe
 from tasks.stage import StoreAt
 
 
-@flow(task_runner=task_runner(), persist_result=False)
+@flow(flow_run_name="{recipe.name}", task_runner=task_runner(), persist_result=False)
 def compile_redshifts(
     recipe: Recipe, store: str | None = None, principal: Principal = LOCAL
 ) -> ArtifactRef:

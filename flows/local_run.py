@@ -112,6 +112,7 @@ def _leave(arriving: int, farewell: Callable[[], None]) -> None:
     while number := os.read(arriving, 1):
         if number[0] in (signal.SIGINT, signal.SIGTERM):
             farewell()
+            os.write(2, b"interrupted; what is finished stays: the same command goes on there\n")
             time.sleep(GRACE_SECONDS)
             os._exit(128 + number[0])
     os.close(arriving)

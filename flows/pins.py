@@ -97,8 +97,11 @@ def _access(catalog: ObjectCatalog) -> Access:
 
 
 def _misplaced(recipe: Recipe, store: Store) -> Iterator[Problem]:
-    """An output folder inside the store or the catalogue would change what it came from."""
+    """An output that is no folder, or one that would change what it came from."""
     target = Path(recipe.output.directory).resolve()
+    if target.exists() and not target.is_dir():
+        yield Problem(Code.RECIPE_BAD_VALUE, "recipe: output.directory", f"a file, {target}",
+                      "a folder, or nothing yet", "name another folder")
     places = [store.location, *([recipe.catalog.path] if recipe.catalog else [])]
     for place in places:
         if target.is_relative_to(Path(place).resolve()):

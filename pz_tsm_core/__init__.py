@@ -18,10 +18,20 @@ from typing import TYPE_CHECKING, Any
 from pz_tsm_core.errors import TsmError
 
 if TYPE_CHECKING:
-    from pz_tsm_core.api import combine, magnitudes, match, read, split, standardize, write
+    from pz_tsm_core.api import (
+        combine,
+        magnitudes,
+        match,
+        own_survey,
+        read,
+        split,
+        standardize,
+        write,
+    )
 
 __all__ = [
-    "TsmError", "combine", "magnitudes", "match", "read", "split", "standardize", "write",
+    "TsmError", "combine", "magnitudes", "match", "own_survey", "read", "split", "standardize",
+    "write",
 ]
 
 

@@ -27,14 +27,16 @@ from pz_tsm_core.model.policy import (
     PhotometryPolicy,
     SplitPolicy,
 )
-from pz_tsm_core.model.quality import STELLAR
+from pz_tsm_core.model.quality import STELLAR, Quality
+from pz_tsm_core.model.recipe import UserTable
+from pz_tsm_core.model.schema import described
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops import photometry, resolve
 from pz_tsm_core.ops import split as splitting
 from pz_tsm_core.ops import standardize as standardizing
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.store import PARQUET
-from pz_tsm_core.surveys import get_survey
+from pz_tsm_core.surveys import get_survey, survey_of_table
 
 
 def read(path: str | Path, columns: list[str] | None = None) -> Any:
@@ -57,6 +59,35 @@ def standardize(
     definition = get_survey(survey) if isinstance(survey, str) else survey
     done = standardizing.standardize(to_arrow(table), definition, bad_positions=bad_positions)
     return like(done.table, table)
+
+
+def own_survey(
+    name: str,
+    *,
+    ra: str,
+    dec: str,
+    z: str,
+    quality: str | int = Quality.SECURE,
+    z_err: str | None = None,
+    id: str | None = None,  # noqa: A002 - the recipe's word
+    **kinds: str,
+) -> Survey:
+    """Say which column of your own table is what, so that `standardize` takes it.
+
+    Parameters
+    ----------
+    ra, dec, z, z_err, id : names of columns; positions in degrees, ICRS
+    quality : a column that holds 0-4, or one value for all rows
+    kinds : `object_class` and `instrument_type` of all rows, galaxy and s unless told
+    """
+    columns = {"ra": ra, "dec": dec, "z": z, "z_err": z_err, "id": id}
+    constant = {} if isinstance(quality, str) else {"quality": quality}
+    if isinstance(quality, str):
+        columns["quality"] = quality
+    named = {key: column for key, column in columns.items() if column}
+    return survey_of_table(
+        checked(UserTable, name=name, file="in memory", columns=named, **constant, **kinds)
+    )
 
 
 def combine(
@@ -173,7 +204,7 @@ def write(table: Any, path: str | Path) -> None:
     if target.exists():
         raise refuse(Code.OUTPUT_EXISTS, str(path), found="a file of that name",
                      expected="a new name", remedy="remove the file or choose another name")
-    rows = to_arrow(table)
+    rows = described(to_arrow(table))
     aside = target.with_name(f".{target.name}.partial")
     if target.suffix == ".parquet":
         pq.write_table(rows, aside, **PARQUET)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points, version
@@ -27,7 +30,7 @@ app = typer.Typer(
     epilog="Example: `tsm mock sky --objects 100000` makes a sky, then `tsm run sky/recipe.yaml`."
 )
 def mock(
-    directory: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.")],
+    directory: Annotated[Path, typer.Argument(help="Folder to make, or one made so before.")],
     objects: Annotated[int, typer.Option(min=1000, help="Objects of the LSST catalogue.")] = 60_000,
     redshifts: Annotated[int, typer.Option(min=100, help="Measured redshifts.")] = 6_000,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal skies.")] = 20_261_120,
@@ -42,7 +45,7 @@ def mock(
     if not recipe.exists():  # an edited recipe stays as it is
         recipe.write_text(files("pz_tsm_core.mock").joinpath("recipe.yaml").read_text("utf-8"))
     typer.echo(f"mock sky: {objects} objects and {redshifts} redshifts in {directory}")
-    typer.echo(f"next: tsm run {recipe}")
+    typer.echo(f"next: {called()} run {recipe} --store {directory / 'store'}")
 
 
 @app.command()
@@ -72,6 +75,29 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield told
 
 
+def called() -> str:
+    """How this command can be called again from here: by name, or by its path in `.venv`."""
+    if shutil.which("tsm"):
+        return "tsm"
+    path, here = Path(sys.argv[0]), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        typer.echo(f"pz-tsm {version('pz-tsm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[  # noqa: FBT002 - typer calls it so
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Make training sets for photometric redshifts, and say why every row is there."""
+
+
 def main() -> None:
     """Run the command line; mistakes go to standard error, and the exit status is not 0."""
     for entry in sorted(entry_points(group="pz_tsm.commands"), key=lambda entry: entry.name):
@@ -80,12 +106,33 @@ def main() -> None:
 
 
 def told_plainly(command: Callable[[], Any]) -> None:
-    """Run a command; tell a refusal on standard error, without a traceback, and end with 1."""
+    """Run a command; tell what went wrong on standard error, without a traceback, and end with 1.
+
+    What no refusal foresaw is told in one line too; its traceback goes to a file for those who
+    mend it.
+    """
     try:
         command()
     except TsmError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(1)
+        told = error
+    except OSError as error:
+        told = refuse(Code.STORE_IO, str(error.filename or "a file"),
+                      found=error.strerror or str(error), expected="a place to read and write",
+                      remedy="make room, or give permission, and run the same command again")
+    except Exception as error:  # noqa: BLE001 - the outermost edge
+        told = _internal(error)
+    else:
+        return
+    sys.stderr.write(f"{told}\n")
+    sys.exit(1)
+
+
+def _internal(error: Exception) -> TsmError:
+    with tempfile.NamedTemporaryFile("w", prefix="pz-tsm-", suffix=".log", delete=False) as log:
+        traceback.print_exception(error, file=log)
+    return refuse(Code.INTERNAL, type(error).__name__, found=str(error).strip().split("\n")[0],
+                  expected="no such thing: this is a mistake of ours",
+                  remedy=f"run the same command again; if it stays, report it with {log.name}")
 
 
 def _add(entry: EntryPoint) -> None:

@@ -44,6 +44,7 @@ class Code(StrEnum):
     TABLE_MISSING_COLUMN = "table.missing-column", "a column that is asked for and not there"
     TABLE_DUPLICATE_COLUMN = "table.duplicate-column", "two columns of one name"
     TABLE_COLUMN_TYPE = "table.column-type", "a column whose type cannot serve"
+    TABLE_UNIT = "table.unit", "a column in a unit that is not the one it must have"
     TABLE_KIND = "table.kind", "a table that is neither pandas, astropy nor Arrow"
     POSITION_MISSING = "position.missing", "NaN or null where a position must be"
     POSITION_RANGE = "position.out-of-range", "a position that is not on the sphere"
@@ -64,6 +65,7 @@ class Code(StrEnum):
     OUTPUT_EXISTS = "output.exists", "something is there already and is not overwritten"
     OUTPUT_WRITE = "output.write", "the output folder cannot be written to"
     SERVICE_UNREACHABLE = "service.unreachable", "a service that does not answer"
+    INTERNAL = "internal", "a failure that no other code tells: a mistake of ours"
     APPLICATION_MISSING = "application.missing", "the library alone, without flows and tasks"
 
 
@@ -88,11 +90,16 @@ class Problem:
 
     def __str__(self) -> str:
         return (
-            f"[{self.code}] {self.where}\n"
-            f"    found:    {self.found}\n"
-            f"    expected: {self.expected}\n"
-            f"    to do:    {self.remedy}"
+            f"[{self.code}] {_printable(self.where)}\n"
+            f"    found:    {_printable(self.found)}\n"
+            f"    expected: {_printable(self.expected)}\n"
+            f"    to do:    {_printable(self.remedy)}"
         )
+
+
+def _printable(text: str) -> str:
+    """The text on one line, without what could move a cursor: names in files are anybody's."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class TsmError(Exception):

@@ -71,7 +71,7 @@ def _remove(content: Any, loc: Loc) -> None:
 def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
     """The recipe with every relative path made absolute, starting at `root`."""
     def absolute(path: str) -> str:
-        return str(root / path)
+        return str(root / Path(path).expanduser())
 
     content = recipe.model_dump()
     for entry in (*content["redshifts"]["surveys"], *content["redshifts"]["tables"]):
@@ -145,6 +145,7 @@ class _Check:
     def file(self, loc: Loc, path: str) -> None:
         """Note a file that is not there."""
         if not Path(path).is_file():
-            self.problems.add(Code.FILE_MISSING, self.where(loc), found=f"no file {path}",
-                              expected="a table of redshifts",
+            found = f"a folder, {path}" if Path(path).is_dir() else f"no file {path}"
+            self.problems.add(Code.FILE_MISSING, self.where(loc), found=found,
+                              expected="a local file with a table of redshifts",
                               remedy="correct the path; relative paths start at the recipe")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.policy import CombinePolicy
@@ -44,4 +45,15 @@ def combine(
     draft.write_table("galaxies", done.galaxies)
     draft.write_table("pairs", done.pairs)
     draft.rows(done.rows.taken, done.rows.given, done.rows.dropped)
+    draft.note("surveys", _surveys(store, inputs))
     draft.count("galaxies by survey", Counter(done.galaxies["survey"].to_pylist()))
+
+
+def _surveys(store: Store, inputs: list[ArtifactRef]) -> list[Any]:
+    """Name, release and citation of every survey, also of those behind an earlier compilation."""
+    told: dict[str, Any] = {}
+    for ref in inputs:
+        notes = store.manifest(ref).notes
+        own = [notes["survey"]] if "survey" in notes else notes.get("surveys", [])
+        told |= {survey["name"]: survey for survey in own}
+    return [told[name] for name in sorted(told)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.pins import DustPin
 from pz_tsm_core.model.policy import PhotometryPolicy
@@ -37,6 +39,8 @@ def correct(
     from pz_tsm_core.ops.photometry import correct_batches
 
     batches = store.batches(matches, "matches")
-    corrected = correct_batches(batches, release, policy, open_dust(dust.choice))
+    without: Counter[str] = Counter()
+    corrected = correct_batches(batches, release, policy, open_dust(dust.choice), without=without)
     rows = draft.write_table("corrected", corrected)
+    draft.count("rows without magnitude", without)
     draft.rows(taken=rows, given=rows)

@@ -25,7 +25,11 @@ def split(draft: Draft, store: Store, *, corrected: ArtifactRef, policy: SplitPo
     from pz_tsm_core.ops.split import split_batches
 
     parts = Counter(dict.fromkeys(policy.fractions, 0))
-    batches = split_batches(store.batches(corrected, "corrected"), policy, parts)
+    surveys: Counter[str] = Counter()
+    batches = split_batches(
+        store.batches(corrected, "corrected"), policy, parts=parts, surveys=surveys
+    )
     rows = draft.write_table("training_set", batches)
     draft.rows(taken=rows, given=rows)
     draft.count("split", parts)
+    draft.count("galaxies by survey", surveys)

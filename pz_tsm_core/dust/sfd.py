@@ -56,7 +56,7 @@ def sfd_files(directory: str | Path) -> list[Path]:
     if bad:
         raise refuse(Code.DUST_MAP, str(directory), found=f"no FITS file {', '.join(bad)}",
                      expected="the two files of the SFD dust map",
-                     remedy="set photometry.dereddening.directory, or map: none")
+                     remedy="set photometry.dereddening.directory, or there `map: none`")
     return files
 
 

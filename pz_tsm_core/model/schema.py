@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pz_tsm_core.model.resolution import Reason
+
 
 @dataclass(frozen=True)
 class Column:
@@ -54,7 +56,8 @@ MEASUREMENT = (
            nullable=False),
     Column("z", pa.float64(), "Redshift", ucd="src.redshift", nullable=False),
     Column("z_err", pa.float64(), "Error of the redshift", ucd="stat.error;src.redshift"),
-    Column("quality", pa.int8(), "Confidence 0-4 (model.quality)", ucd="stat.rank", nullable=False),
+    Column("quality", pa.int8(), "Confidence in z: 0 none, 1 <70%, 2 70-90%, 3 90-99%, 4 >99%",
+           ucd="stat.rank", nullable=False),
     Column("object_class", pa.string(), "galaxy, qso, agn, star, galactic or unknown",
            ucd="src.class", nullable=False),
     Column("instrument_type", pa.string(), "s spectroscopic, g grism, p photometric",
@@ -65,10 +68,12 @@ MEASUREMENT = (
 GALAXY_ID = Column("galaxy_id", pa.int64(), "Id of the galaxy (group of measurements)",
                    ucd="meta.id", nullable=False)
 
+_REASONS = "Why it won or lost: " + ", ".join(f"{r.value} {r.name.lower()}" for r in Reason)
+
 #: What `combine` adds to every measurement.
 RESOLUTION = (
     GALAXY_ID,
-    Column("reason", pa.int8(), "Why this row won or lost (model.resolution)", nullable=False),
+    Column("reason", pa.int8(), _REASONS, nullable=False),
 )
 
 #: What `combine` adds to the winning measurement of every galaxy.
@@ -131,3 +136,14 @@ def object_column(name: str) -> str:
     ('ra_lsst', 'coord_ra')
     """
     return name + OBJECT_SUFFIX if name in GALAXY_SCHEMA.names else name
+
+
+def described(table: pa.Table) -> pa.Table:
+    """The table with units, UCDs and descriptions on the standard columns that lost theirs."""
+    standard = (*GALAXY, *RESOLUTION, *MEASUREMENT, *PAIR, CANDIDATES, EBV, SPLIT)
+    known = {column.name: column.field.metadata for column in standard}
+    for band in _EM:
+        known |= {column.name: column.field.metadata for column in magnitude_columns(band)}
+    fields = [field if field.metadata else field.with_metadata(known.get(field.name))
+              for field in table.schema]
+    return table.cast(pa.schema(fields))

@@ -104,7 +104,7 @@ class RuleList(Value, Generic[ChoiceT]):
     """Rules of which the first that holds decides; what holds otherwise is explicit."""
 
     rules: tuple[Rule[ChoiceT], ...] = ()
-    otherwise: ChoiceT
+    otherwise: ChoiceT | None  # None: a row that no rule decides is a mistake
     source: Text  # of what holds otherwise
 
     @model_validator(mode="after")

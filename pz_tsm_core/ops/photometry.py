@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -87,9 +88,19 @@ def add_magnitudes(
 
 
 def correct_batches(
-    batches: Iterable[pa.RecordBatch], release: Release, policy: PhotometryPolicy, dust: Dust
+    batches: Iterable[pa.RecordBatch],
+    release: Release,
+    policy: PhotometryPolicy,
+    dust: Dust,
+    *,
+    without: Counter[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Append magnitudes to a stream of matched rows, with E(B-V) at each object's position."""
+    """Append magnitudes to a stream of matched rows, with E(B-V) at each object's position.
+
+    Parameters
+    ----------
+    without : counts, by band, the rows that have no magnitude
+    """
     bands = [BandFlux(band, *release.flux(policy.flux).of(band)[:2]) for band in policy.bands]
     for batch in batches:
         table = pa.Table.from_batches([batch])
@@ -98,6 +109,8 @@ def correct_batches(
             table, bands, ebv=ebv.astype(np.float64), coefficients=dust.coefficients,
             zero_point=policy.zero_point,
         )
+        if without is not None:
+            without.update({band: corrected[f"mag_{band}"].null_count for band in policy.bands})
         yield from corrected.to_batches()
 
 

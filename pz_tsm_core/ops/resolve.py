@@ -85,6 +85,10 @@ def combine(measurements: pa.Table, policy: CombinePolicy) -> Combined:
 
 def _distinct(measurements: pa.Table) -> tuple[pa.Table, int]:
     """The measurements by row_id, each once, and how many were there twice or more."""
+    if missing := set(MEASUREMENT_SCHEMA.names) - set(measurements.column_names):
+        raise refuse(Code.TABLE_MISSING_COLUMN, "measurements",
+                     found="no column " + ", ".join(sorted(missing)),
+                     expected="standard columns", remedy="standardize the table first")
     table = measurements.select(MEASUREMENT_SCHEMA.names).sort_by("row_id").combine_chunks()
     ids = table["row_id"].to_numpy()
     again = np.zeros(len(ids), dtype=bool)
@@ -108,9 +112,9 @@ def _reasons(table: pa.Table, group: Ints, policy: CombinePolicy) -> npt.NDArray
     quality = table["quality"].to_numpy()
     instrument = pc.index_in(table["instrument_type"], _INSTRUMENT_RANK).to_numpy()
     z_err = pc.fill_null(table["z_err"], np.inf).to_numpy()
-    excluded = pc.is_in(table["object_class"], pa.array(sorted(policy.exclude_classes)))
+    classes = pa.array(sorted(policy.exclude_classes), pa.string())
+    excluded = np.asarray(pc.is_in(table["object_class"], classes))
     low = quality < policy.min_quality
-    excluded = np.asarray(excluded)
     reason = np.full(len(table), Reason.LOST_ID, dtype=np.int8)
 
     eligible = np.flatnonzero(~low & ~excluded)

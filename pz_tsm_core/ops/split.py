@@ -47,12 +47,17 @@ def split_names(
 
 
 def split_batches(
-    batches: Iterable[pa.RecordBatch], policy: SplitPolicy, counts: Counter[str]
+    batches: Iterable[pa.RecordBatch],
+    policy: SplitPolicy,
+    *,
+    parts: Counter[str],
+    surveys: Counter[str],
 ) -> Iterator[pa.RecordBatch]:
-    """Append column `split` to a stream of rows, counting the rows of each part."""
+    """Append column `split` to a stream of rows, counting the rows of each part and survey."""
     for batch in batches:
         table = assign_split(pa.Table.from_batches([batch]), policy)
-        counts.update(table["split"].to_pylist())
+        parts.update(table["split"].to_pylist())
+        surveys.update(table["survey"].to_pylist())
         yield from table.to_batches()
 
 

@@ -27,6 +27,8 @@ Mask = npt.NDArray[np.bool_]
 _DECIDED = ("quality", "object_class", "instrument_type")
 
 #: How many rows a refusal names.
+_DEGREES = ("", "deg", "degree", "degrees")
+
 SHOWN = 5
 
 
@@ -69,6 +71,7 @@ def standardize(
     """
     rules = survey_rules(survey)
     _check_columns(table, survey, rules)
+    _check_degrees(table, survey)
     native = table.select(sorted(survey.native_columns)).combine_chunks()
     ra, dec, z = (_standard(native, survey, rules, name) for name in ("ra", "dec", "z"))
     if bad_positions == "refuse":
@@ -81,6 +84,7 @@ def standardize(
         name: first_match(getattr(rules, name), native, otherwise=getattr(survey, name).otherwise)
         for name in _DECIDED
     }
+    _refuse_undecided(survey, native, decided)
     result = _measurements(survey, len(native), {
         "row_id": row_ids(survey, identity),
         "native_id": identity.native_id,
@@ -115,8 +119,23 @@ def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
             problems.add(Code.TABLE_COLUMN_TYPE, f"survey {survey.key}, column {column}",
                          found=f"values of type {type_}", expected=f"numbers, for {name}",
                          remedy="convert the column to a number")
-    for expression in rules.expressions:
-        problems.extend(expression.problems(table.schema))
+    problems.raise_if_any()  # rules over a column of a wrong type only say so again
+    told = {(problem.code, problem.found, problem.expected): problem
+            for expression in reversed(rules.expressions)
+            for problem in expression.problems(table.schema)}
+    problems.extend(told.values())
+    problems.raise_if_any()
+
+
+def _check_degrees(table: pa.Table, survey: Survey) -> None:
+    """Refuse coordinates that the file itself says are in another unit than degrees."""
+    problems = Problems()
+    for column in (survey.columns.ra, survey.columns.dec):
+        unit = (table.schema.field(column.from_).metadata or {}).get(b"unit", b"deg").decode()
+        if unit.strip().lower() not in _DEGREES:
+            problems.add(Code.TABLE_UNIT, f"survey {survey.key}, column {column.from_}",
+                         found=f"the unit `{unit}`", expected="deg",
+                         remedy="convert the column to degrees")
     problems.raise_if_any()
 
 
@@ -186,6 +205,23 @@ def _shown(rows: Mask, ra: Floats, dec: Floats) -> str:
     examples = ", ".join(f"row {row} ({ra[row]:g}, {dec[row]:g})" for row in first)
     more = " ..." if rows.sum() > SHOWN else ""
     return f"{rows.sum()} of {len(rows)} rows, counted from 0: {examples}{more}"
+
+
+def _refuse_undecided(
+    survey: Survey, native: pa.Table, decided: dict[str, FirstMatch[Any]]
+) -> None:
+    """Refuse rows that no rule decides where the definition does not say what holds otherwise."""
+    problems = Problems()
+    for name, match in decided.items():
+        if match.choices[-1] is None and match.hits[-1]:
+            flag = survey.columns.native_flag
+            rows = np.flatnonzero(match.index == len(match.choices) - 1)[:SHOWN]
+            shown = native[flag.from_].take(pa.array(rows)).to_pylist() if flag else []
+            problems.add(Code.VALUE_RANGE, f"survey {survey.key}, {name}",
+                         found=f"{match.hits[-1]} rows without a rule, such as {shown}",
+                         expected="one of " + ", ".join(str(c) for c in match.choices[:-1]),
+                         remedy="map the values to this scale first (README: quality)")
+    problems.raise_if_any()
 
 
 def _z_err(native: pa.Table, survey: Survey, rules: SurveyRules) -> pa.Array:

@@ -66,7 +66,10 @@ def _open(
 def _refusal(source: Source, message: str) -> Exception:
     if "Empty CSV file" in message:
         return source.empty("no line of column names")
-    return source.damaged(message)
+    return refuse(Code.FILE_DAMAGED, f"{source.path}", found=message,
+                  expected="UTF-8 text: one line of names, then rows, divided by commas (.csv) or "
+                  "tabs (.tsv)",
+                  remedy="convert it: no comment lines, no other separator or encoding")
 
 
 def _typed(text: pa.ChunkedArray, name: str, source: Source) -> pa.ChunkedArray:

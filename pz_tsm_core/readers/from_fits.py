@@ -43,6 +43,7 @@ class Field:
     scale: float
     zero: float
     strings: bool  # TDIM divides the characters into several texts
+    unit: str  # as TUNIT says; empty where it says nothing
 
     @property
     def is_scalar(self) -> bool:
@@ -50,6 +51,11 @@ class Field:
         if self.code == "A":
             return not self.strings and self.repeat > 0
         return self.code in _NUMPY and self.repeat == 1
+
+    @property
+    def metadata(self) -> dict[str, str] | None:
+        """What Arrow keeps beside the column: its unit."""
+        return {"unit": self.unit} if self.unit else None
 
     @property
     def dtype(self) -> str:
@@ -81,7 +87,9 @@ def read(source: Source) -> pa.Table:
     data = np.memmap(source.path, dtype, mode="r", offset=start, shape=(rows,))
     arrays = [_decode(np.asarray(data[f"{number}"]), field, source)
               for number, field in enumerate(chosen)]
-    return pa.table(arrays, names=[field.name for field in chosen])
+    columns = [pa.field(field.name, array.type, metadata=field.metadata)
+               for field, array in zip(chosen, arrays, strict=True)]
+    return pa.table(arrays, schema=pa.schema(columns))
 
 
 def _find_table(file: BinaryIO, source: Source) -> tuple[fits.Header, int]:
@@ -130,6 +138,7 @@ def _fields(header: fits.Header, source: Source) -> list[Field]:
             width=width, offset=offset, null=None if null is None else int(null),
             scale=float(header.get(f"TSCAL{n}", 1)), zero=float(header.get(f"TZERO{n}", 0)),
             strings="," in str(header.get(f"TDIM{n}", "")),
+            unit=str(header.get(f"TUNIT{n}", "")).strip(),
         ))
         offset += width
     return fields

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,11 +44,14 @@ class Source:
         count, problems = Counter(available), Problems()
         if len(count) > self.limits.max_columns:
             raise self.too_large(f"{len(count)} columns", f"{self.limits.max_columns}")
-        for name in self.columns or ():
-            if name not in count:
-                problems.add(Code.TABLE_MISSING_COLUMN, f"{self.path}", found=f"no column `{name}`",
-                             expected="the columns that are asked for",
-                             remedy=nearest(name, count))
+        missing = [name for name in self.columns or () if name not in count]
+        if missing:
+            near = [f"`{name}`: {nearest(name, count)}" for name in missing
+                    if get_close_matches(name, count)]
+            problems.add(Code.TABLE_MISSING_COLUMN, f"{self.path}",
+                         found="no column " + ", ".join(f"`{name}`" for name in missing),
+                         expected="them among the columns " + ", ".join(sorted(count)),
+                         remedy="; ".join(near) or "is it the file of another survey?")
         wanted = self.columns if self.columns is not None else tuple(
             name for name in count if not _PANDAS_INDEX.fullmatch(name)
         )

@@ -27,7 +27,7 @@ def survey_of_table(table: UserTable) -> Survey:
     if "z_err" in table.columns:
         columns["z_err"] = {"from": table.columns["z_err"], "nulls": [0], "valid": _Z_ERR}
     if "quality" in table.columns:
-        columns["others"] = [table.columns["quality"]]
+        columns["native_flag"] = {"from": table.columns["quality"]}
     return Survey.model_validate({
         "schema": 1,
         "key": table.name,
@@ -51,4 +51,4 @@ def _quality(table: UserTable) -> dict[str, Any]:
     column = table.columns["quality"].replace("`", "")
     rules = [{"when": f"`{column}` == {level}", "then": level, "source": _SOURCE}
              for level in reversed(Quality)]
-    return {"rules": rules, "otherwise": Quality.NONE, "source": _SOURCE}
+    return {"rules": rules, "otherwise": None, "source": _SOURCE}

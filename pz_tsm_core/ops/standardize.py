@@ -113,15 +113,16 @@ def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
                          expected=f"the native columns of {survey.name}",
                          remedy=nearest(name, names))
     problems.raise_if_any()
+    text: set[str] = set()  # rules over these columns would only say the same again
     for name, column in _numbers(survey):
         type_ = table.schema.field(column).type
         if column_kinds(table.schema).get(column) not in (Kind.NUMBER, Kind.UNKNOWN):
+            text.add(column)
             problems.add(Code.TABLE_COLUMN_TYPE, f"survey {survey.key}, column {column}",
                          found=f"values of type {type_}", expected=f"numbers, for {name}",
                          remedy="convert the column to a number")
-    problems.raise_if_any()  # rules over a column of a wrong type only say so again
     told = {(problem.code, problem.found, problem.expected): problem
-            for expression in reversed(rules.expressions)
+            for expression in reversed(rules.expressions) if not text & expression.columns
             for problem in expression.problems(table.schema)}
     problems.extend(told.values())
     problems.raise_if_any()

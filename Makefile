@@ -35,7 +35,7 @@ coverage: $(READY)
 
 # Faults and kills at every point, large oracles: longer than the suite.
 prove: $(READY)
-	$(BIN)/pytest -m "prove or not prove" --timeout 3600
+	$(BIN)/pytest -m "prove or not prove" --timeout 3600 --numprocesses 2 --dist loadfile
 
 $(READY): requirements.lock infra/bootstrap.lock pyproject.toml
 	@$(PYTHON) infra/check_python.py

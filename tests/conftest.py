@@ -24,6 +24,9 @@ from tasks.stage import StageTask
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
+#: Runs in RAIL's environment, not in ours.
+collect_ignore = ["services/rail_knn.py"]
+
 RECIPE = Path(__file__).parents[1] / "pz_tsm_core" / "mock" / "recipe.yaml"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -13,6 +13,8 @@ from pz_tsm_core.model.artifact import sha256_of
 
 #: Files by which HATS says what a folder is, and how it is divided.
 _MARKS = ("collection.properties", "hats.properties", "properties")
+#: Left alone, LSDB takes a flipped bit for a value, also where the pages carry checksums.
+_VERIFIED = {"page_checksum_verification": True}
 _PLANS = (*_MARKS, "partition_info.csv")
 
 
@@ -64,7 +66,7 @@ def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = No
         it lacks.
     """
     try:
-        catalog = lsdb.open_catalog(str(path), columns="all")
+        catalog = lsdb.open_catalog(str(path), columns="all", **_VERIFIED)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise refuse(Code.CATALOG_INVALID, str(path), found=str(error),
                      expected="a HATS catalogue that lsdb can open",
@@ -78,7 +80,7 @@ def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = No
             problems.add(Code.CATALOG_COLUMN, f"{path}: column {column}", found="no such column",
                          expected="a column of the catalogue", remedy=nearest(column, known))
     problems.raise_if_any()
-    return lsdb.open_catalog(str(path), columns=list(columns))
+    return lsdb.open_catalog(str(path), columns=list(columns), **_VERIFIED)
 
 
 def require_margin(catalog: Any, path: str | Path, radius_arcsec: float) -> None:

@@ -66,6 +66,21 @@ def test_ids_nulls_and_text_survive_the_way_there_and_back(example) -> None:
     assert back["s"].to_pylist() == ["a", None]
 
 
+def test_a_table_of_ones_own_goes_the_same_way(tmp_path) -> None:
+    mine = pd.DataFrame({"name": ["a", "b", "c"], "RA": [1.0, 1.0, 2.0], "DEC": [0.0] * 3,
+                         "Z": [0.5, 0.51, -99], "Q": [3, 4, 4]})
+    survey = tsm.own_survey("mine", id="name", ra="RA", dec="DEC", z="Z", quality="Q",
+                            instrument_type="g")
+    standard = tsm.standardize(mine, survey)
+    assert standard["quality"].tolist().count(4) == 1  # -99 is no redshift
+    assert set(standard["instrument_type"]) == {"g"}
+    galaxies = tsm.combine(standard)
+    assert galaxies["native_id"].tolist() == ["b"]
+    tsm.write(galaxies, tmp_path / "galaxies.parquet")
+    field = pq.read_schema(tmp_path / "galaxies.parquet").field("ra")
+    assert field.metadata[b"unit"] == b"deg"
+
+
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(tsm.TsmError, match=r"table\.kind"):
         tsm.standardize({"ra": [1.0]}, "primus")

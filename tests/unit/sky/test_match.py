@@ -189,7 +189,15 @@ def test_object_ids_that_cannot_serve_are_refused(tmp_path, ids) -> None:
     assert refused.value.codes == (Code.TABLE_COLUMN_TYPE,)
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"PAR1")])
+def _flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[content.index(b"PAR1") + 60] ^= 1  # in the first page
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [
+    Path.unlink, lambda file: file.write_bytes(b"PAR1"), _flip_a_bit,
+])
 def test_a_damaged_partition_is_told_as_such(objects, tmp_path, damage) -> None:
     for file in objects.glob("objects/dataset/Norder*/**/*.parquet"):
         damage(file)

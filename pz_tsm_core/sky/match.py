@@ -35,6 +35,7 @@ from pz_tsm_core.sky.cluster import dask_client
 from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
 from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.store import PARQUET
+from pz_tsm_core.store.refusals import DISK_FULL
 
 #: Stands, between workers and driver, for an id that is null.
 NO_ID = np.iinfo(np.int64).min
@@ -98,24 +99,29 @@ def crossmatch(
         right = right.query(f"{release.primary_filter} == True")
     with _read_errors(catalog), dask_client(cluster):
         pairs = _candidates(left, right, release, policy, scratch)
-    if (pairs[release.id] == NO_ID).any():
+    counterparts, rivals = _choose(pairs, catalog, release, policy)
+    galaxies_in, given = len(left), len(counterparts.galaxy_id)
+    dropped = {"no_object": galaxies_in - given - rivals, "object_taken": rivals}
+    rows = Rows(taken=galaxies_in, given=given, dropped=dropped)
+    schema = _schema(right, wanted, release)
+    return Matched(rows, schema, _payload(scratch, schema, release.id, counterparts))
+
+
+def _choose(
+    pairs: pd.DataFrame, catalog: Path, release: Release, policy: MatchPolicy
+) -> tuple[Counterparts, int]:
+    """The pairs that stay, and how many galaxies lost their object to a nearer one."""
+    if not len(pairs):
+        raise _no_match(catalog, policy)
+    galaxy_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("galaxy_id", release.id))
+    if (object_id == NO_ID).any():
         raise refuse(Code.TABLE_COLUMN_TYPE, f"{catalog}: column {release.id}",
                      found="objects without an id", expected="an id for every object",
                      remedy="repair the object catalogue")
-    galaxy_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("galaxy_id", release.id))
     separation = pairs[SEPARATION.name].to_numpy(np.float64)
-    if not len(separation):
-        raise _no_match(catalog, policy)
     chosen = choose_counterparts(galaxy_id, object_id, separation, unique=policy.unique)
-    taken = len(left)
-    matched_galaxies = len(chosen.index) + chosen.taken
-    dropped = {"no_object": taken - matched_galaxies, "object_taken": chosen.taken}
-    rows = Rows(taken=taken, given=len(chosen.index), dropped=dropped)
-    schema = _schema(right, wanted, release)
-    counterparts = Counterparts(
-        galaxy_id[chosen.index], object_id[chosen.index], chosen.candidates
-    )
-    return Matched(rows, schema, _payload(scratch, schema, release.id, counterparts))
+    stays = galaxy_id[chosen.index], object_id[chosen.index], chosen.candidates
+    return Counterparts(*stays), chosen.taken
 
 
 @contextmanager
@@ -124,6 +130,8 @@ def _read_errors(catalog: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise  # while writing to scratch: the store tells it
         raise refuse(Code.CATALOG_INVALID, str(catalog), found=str(error).splitlines()[0],
                      expected="partitions that can be read", remedy="check or repair the copy",
                      ) from error
@@ -170,9 +178,7 @@ def _candidates(
 
 def _position(release: Release) -> tuple[str, str]:
     """Names of the objects' coordinates after the match: suffixed where the galaxies have them."""
-    names = [object_column(name)
-             for name in (release.ra, release.dec)]
-    return names[0], names[1]
+    return object_column(release.ra), object_column(release.dec)
 
 
 def _pair_frame(release: Release) -> pd.DataFrame:
@@ -208,9 +214,8 @@ def _schema(right: Any, wanted: Sequence[str], release: Release) -> pa.Schema:
     """Galaxy columns, then the objects' with units and UCDs, then what the match adds."""
     objects = []
     for name in wanted:
-        field = right.hc_structure.schema.field(name)
-        renamed = object_column(name)
-        objects.append(pa.field(renamed, field.type, metadata=release.describe(name)))
+        kind = right.hc_structure.schema.field(name).type
+        objects.append(pa.field(object_column(name), kind, metadata=release.describe(name)))
     return pa.schema([*GALAXY_SCHEMA, *objects, SEPARATION.field, CANDIDATES.field])
 
 

@@ -43,7 +43,7 @@ def _read(source: Source, delimiter: str) -> pa.Table:
         raise _refusal(source, " ".join(str(error).split())) from None
     source.check_size(rows, 1)
     table = pa.Table.from_batches(batches)
-    columns = [_typed(table[name], name, source) for name in names]
+    columns = [_typed(table[name]) for name in names]
     return pa.table(columns, names=names)
 
 
@@ -72,10 +72,8 @@ def _refusal(source: Source, message: str) -> Exception:
                   remedy="convert it: no comment lines, no other separator or encoding")
 
 
-def _typed(text: pa.ChunkedArray, name: str, source: Source) -> pa.ChunkedArray:
-    """The column in the type that the schema says, or else the narrowest that loses nothing."""
-    if source.schema is not None and name in source.schema.names:
-        return _declared(text, source.schema.field(name), source)
+def _typed(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in the narrowest type that loses nothing."""
     if text.null_count == len(text):
         return pa.chunked_array([pa.nulls(len(text))])
     trimmed = pc.utf8_trim_whitespace(text)
@@ -101,14 +99,3 @@ def _first_cast(text: pa.ChunkedArray, *types: pa.DataType) -> pa.ChunkedArray |
         except pa.ArrowInvalid:
             continue
     return None
-
-
-def _declared(text: pa.ChunkedArray, field: pa.Field, source: Source) -> pa.ChunkedArray:
-    if pa.types.is_string(field.type):
-        return text
-    try:
-        return pc.utf8_trim_whitespace(text).cast(field.type)
-    except pa.ArrowInvalid as error:
-        raise refuse(Code.TABLE_COLUMN_TYPE, f"{source.path}, column {field.name}",
-                     found=str(error).splitlines()[0], expected=f"values of type {field.type}",
-                     remedy="correct the file, or the type that is declared") from None

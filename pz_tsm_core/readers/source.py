@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-import pyarrow as pa
-
 from pz_tsm_core.errors import Code, Problems, TsmError, nearest, refuse
 from pz_tsm_core.model.limits import Limits
 
@@ -25,13 +23,11 @@ class Source:
     Parameters
     ----------
     columns : the columns wanted, in this order; None for all
-    schema : types of columns in formats that have none of their own
     """
 
     path: Path
     columns: tuple[str, ...] | None
     limits: Limits
-    schema: pa.Schema | None = None
 
     def select(self, available: Sequence[str]) -> list[str]:
         """The columns to read of those that the file has.

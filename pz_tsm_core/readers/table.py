@@ -44,7 +44,6 @@ def read_table(
     format: str | None = None,  # noqa: A002 - the word that every reader of tables uses
     columns: Iterable[str] | None = None,
     limits: Limits | None = None,
-    schema: pa.Schema | None = None,
 ) -> pa.Table:
     """Read a table that somebody else wrote, checked and with its integers whole.
 
@@ -56,7 +55,6 @@ def read_table(
     format : a key of `FORMATS`; by default the ending of the file name says it
     columns : the columns to read, in this order; by default all
     limits : how much to take in before refusing
-    schema : types of columns for CSV, which has none of its own
 
     Raises
     ------
@@ -65,7 +63,7 @@ def read_table(
         `table.missing-column`, `table.duplicate-column` or `table.column-type`.
     """
     wanted = None if columns is None else tuple(columns)
-    source = Source(Path(path), wanted, limits or Limits(), schema)
+    source = Source(Path(path), wanted, limits or Limits())
     kind = _format(source.path, format)
     _check_file(source, kind)
     table = kind.read(source)

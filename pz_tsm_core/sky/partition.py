@@ -35,7 +35,6 @@ class Collection:
     schema : columns of the partitions, without `_healpix_29`
     ra_column, dec_column : ICRS positions in degrees
     margin_arcsec : width of the margin; None for a catalogue that is never the right side
-    default_columns : what LSDB loads unless told otherwise; None for all
     """
 
     path: Path
@@ -44,7 +43,6 @@ class Collection:
     ra_column: str
     dec_column: str
     margin_arcsec: float | None = 5.0
-    default_columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.margin_arcsec is not None and not 0 < self.margin_arcsec <= 3600:

@@ -47,7 +47,6 @@ def write_table_as_collection(
     dec_column: str = "dec",
     margin_arcsec: float | None = 5.0,
     rows_per_partition: int = ROWS_PER_PARTITION,
-    default_columns: tuple[str, ...] | None = None,
 ) -> Path:
     """Write a table as a HATS collection whose partitions hold at most so many rows.
 
@@ -68,8 +67,7 @@ def write_table_as_collection(
     TsmError
         table.empty, table.missing-column, position.missing, position.out-of-range, output.exists
     """
-    collection = Collection(path, name, table.schema, ra_column, dec_column, margin_arcsec,
-                            default_columns)
+    collection = Collection(path, name, table.schema, ra_column, dec_column, margin_arcsec)
     if not table.num_rows:
         raise refuse(Code.TABLE_EMPTY, name, found="no rows", expected="at least one row",
                      remedy="check what the stage before has dropped, and why")
@@ -88,7 +86,6 @@ def write_collection(
     ra_column: str = "ra",
     dec_column: str = "dec",
     margin_arcsec: float | None = 5.0,
-    default_columns: tuple[str, ...] | None = None,
 ) -> Path:
     """Write a stream of partitions as a HATS collection, one partition in memory at a time.
 
@@ -105,8 +102,7 @@ def write_collection(
         as `write_table_as_collection`, and catalog.invalid for rows outside their pixel or pixels
         that overlap or are too small for the margin
     """
-    collection = Collection(path, name, schema, ra_column, dec_column, margin_arcsec,
-                            default_columns)
+    collection = Collection(path, name, schema, ra_column, dec_column, margin_arcsec)
     return _write(collection, partitions)
 
 
@@ -215,7 +211,6 @@ def _table_properties(
         total_rows=sum(tiles.values()),
         ra_column=collection.ra_column,
         dec_column=collection.dec_column,
-        default_columns=list(collection.default_columns or ()) or None,
         healpix_column=SPATIAL_INDEX_COLUMN,
         healpix_order=INDEX_ORDER,
         npix_suffix=".parquet",

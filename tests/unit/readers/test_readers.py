@@ -132,14 +132,6 @@ def test_the_type_of_a_csv_column_depends_on_all_of_it(tmp_path):
     assert read_table(path)["v"].type == pa.float64()
 
 
-def test_a_declared_type_is_kept_or_refused(tmp_path):
-    path = tmp_path / "table.csv"
-    path.write_text("id\n1\nx\n")
-    assert read_table(path, schema=pa.schema([("id", pa.string())]))["id"].to_pylist() == ["1", "x"]
-    error = refusal(path, schema=pa.schema([("id", pa.int64())]))
-    assert error.codes == (Code.TABLE_COLUMN_TYPE,)
-
-
 def test_missing_columns_are_all_told_with_the_nearest(tmp_path):
     path = tmp_path / "table.parquet"
     pq.write_table(TABLE, path)

@@ -18,7 +18,7 @@ from flows.private_server import Server, private_server
 from flows.settings import PLAIN_RESULTS, QUIET
 from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.recipe import Recipe
-from tasks.stage import StageEvent, StoreAt, listener
+from tasks.stage import PREFECT_RESULTS, StageEvent, StoreAt, listener
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -40,6 +40,8 @@ def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) ->
         server = _server(at, stack)
         for name, value in (QUIET | PLAIN_RESULTS).items():
             os.environ.setdefault(name, value)
+        # Whatever Prefect keeps lies beside the artifacts, not in somebody's home.
+        os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(at.open().beside(PREFECT_RESULTS)))
         os.environ.update(server.environment if server else {})
         flow = _flow_for(recipe)  # while the server gets ready
         if server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import tempfile
@@ -102,7 +103,15 @@ def main() -> None:
     """Run the command line; mistakes go to standard error, and the exit status is not 0."""
     for entry in sorted(entry_points(group="pz_tsm.commands"), key=lambda entry: entry.name):
         _add(entry)
+    _show_warnings()
     told_plainly(app)
+
+
+def _show_warnings() -> None:
+    """Warnings of the library, such as an artifact set aside, as plain lines on standard error."""
+    log = logging.getLogger("pz_tsm_core")
+    log.addHandler(logging.StreamHandler())
+    log.propagate = False  # Prefect's handlers would say the same again
 
 
 def told_plainly(command: Callable[[], Any]) -> None:

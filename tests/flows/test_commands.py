@@ -53,6 +53,7 @@ def test_run_uses_the_server_that_the_environment_names(
     code, _, err = outcome(tsm("run", recipe_file("one"), **elsewhere))
     assert (code, err, runs()) == (0, "", before + 1)
     assert not (store / "prefect" / "server-0" / "server.log").exists()
+    assert not (store.parent / ".prefect" / "storage").exists()  # HOME of the run
 
 
 def test_refusals_are_told_plainly_on_stderr_with_status_1(tsm, recipe_file, elsewhere):

@@ -21,7 +21,8 @@ from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord, StageRecord
 
 RECORD = "manifest.json"
-_PARTIAL = ".partial"
+#: No name that a person would give: what bears it may be swept.
+_PARTIAL = ".pz-tsm-partial"
 _SOFTWARE = ("pz-tsm", "lsdb", "hats", "dask", "astropy", "dustmaps", "numpy", "pyarrow", "scipy")
 
 
@@ -63,8 +64,10 @@ def deliver(
 
 def _deliver(target: Path, record: RunRecord, sources: Mapping[str, Path]) -> RunRecord:
     _sweep(target)
-    former, now = _former(target), _known(record.files)
-    _refuse_strangers(target, (*sources, RECORD), former | now)
+    before, now = _record_before(target), _known(record.files)
+    _refuse_others(target, before, record)
+    former = _known(before.files) if before else set()
+    _refuse_strangers(target, tuple(sources), former | now)
     for name, source in sources.items():
         _replace(target / name, partial(_copy, source))
     text = record.model_dump_json(by_alias=True, indent=2)
@@ -90,12 +93,22 @@ def _known(files: tuple[FileEntry, ...]) -> set[tuple[str, str]]:
     return {(file.path, file.sha256) for file in files}
 
 
-def _former(target: Path) -> set[tuple[str, str]]:
-    """Path and sha256 of what the run before delivered; nothing when no run left its record."""
+def _record_before(target: Path) -> RunRecord | None:
+    """The record of the run that delivered here before; None when there is none."""
     try:
-        return _known(RunRecord.model_validate_json((target / RECORD).read_bytes()).files)
-    except (FileNotFoundError, ValidationError):
-        return set()
+        return RunRecord.model_validate_json((target / RECORD).read_bytes())
+    except (FileNotFoundError, IsADirectoryError, ValidationError):
+        return None
+
+
+def _refuse_others(target: Path, before: RunRecord | None, record: RunRecord) -> None:
+    """Refuse a folder where another recipe delivers, or whose manifest.json is none of ours."""
+    name = before.recipe.get("name") if before else None
+    if (target / RECORD).exists() and name != record.recipe["name"]:
+        found = f"the record of recipe `{name}`" if name else "something that no run left here"
+        raise refuse(Code.OUTPUT_EXISTS, str(target / RECORD), found=found,
+                     expected=f"nothing, or the record of `{record.recipe['name']}`",
+                     remedy="name another output.directory, or move this one away")
 
 
 def _refuse_strangers(
@@ -105,7 +118,7 @@ def _refuse_strangers(
     problems = Problems()
     for name in names:
         path = target / name
-        ours = _is_record(path) if name == RECORD else all(
+        ours = all(
             (file.relative_to(target).as_posix(), digest_file(file)) in known
             for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()
         )
@@ -114,13 +127,6 @@ def _refuse_strangers(
                          expected="a place for the files of this run",
                          remedy="move it away, or name another output.directory")
     problems.raise_if_any()
-
-
-def _is_record(path: Path) -> bool:
-    try:
-        return bool(RunRecord.model_validate_json(path.read_bytes()))
-    except (OSError, ValidationError):
-        return False
 
 
 def _remove_former(path: Path, sha256: str) -> None:

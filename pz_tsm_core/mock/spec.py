@@ -29,7 +29,7 @@ class MockSky(Value):
     surveys : keys of the surveys to make, all when empty
     """
 
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=20_261_120, ge=0)
     n_objects: int = Field(default=60_000, ge=1_000, le=15_000_000)
     n_redshifts: int = Field(default=6_000, ge=100)
     n_hard: int = Field(default=12, ge=0, le=1_000)

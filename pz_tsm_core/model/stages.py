@@ -24,12 +24,10 @@ class Stage:
     ----------
     version : raised whenever equal inputs would give another result
     libraries : distributions whose release may change the result
-    promise : what the stage leaves, in one line
     """
 
     name: str
     version: int
-    promise: str
     libraries: tuple[str, ...] = ()
 
     def request(
@@ -58,14 +56,21 @@ class Stage:
         )
 
 
-RETRIEVE = Stage("retrieve", 1, "the native table, read and checked", ("pyarrow", "astropy"))
-STANDARDIZE = Stage("standardize", 1, "standard columns on one quality scale", ("pyarrow",))
-COMBINE = Stage("combine", 1, "measurements, galaxies and pairs", ("scipy",))
-PARTITION = Stage("partition", 1, "the galaxies as HATS with margin", ("hats",))
-CROSSMATCH = Stage("crossmatch", 1, "each galaxy with its LSST object", ("lsdb", "hats"))
-CORRECT = Stage("correct", 1, "dereddened magnitudes of what matched",
-                ("dustmaps", "astropy", "scipy", "numpy"))
-SPLIT = Stage("split", 1, "every galaxy on exactly one side")
-EXPORT = Stage("export", 1, "files for photo-z codes", ("pyarrow", "h5py"))
+#: The native table, read and checked.
+RETRIEVE = Stage("retrieve", 1, ("pyarrow", "astropy"))
+#: Standard columns on one quality scale.
+STANDARDIZE = Stage("standardize", 1, ("pyarrow",))
+#: Measurements, galaxies and pairs.
+COMBINE = Stage("combine", 1, ("scipy",))
+#: The galaxies as HATS with margin.
+PARTITION = Stage("partition", 1, ("hats",))
+#: Each galaxy with its LSST object.
+CROSSMATCH = Stage("crossmatch", 1, ("lsdb", "hats"))
+#: Dereddened magnitudes of what matched.
+CORRECT = Stage("correct", 1, ("dustmaps", "astropy", "scipy", "numpy"))
+#: Every galaxy on exactly one side.
+SPLIT = Stage("split", 1)
+#: Files for photo-z codes.
+EXPORT = Stage("export", 1, ("pyarrow", "h5py"))
 
 STAGES = (RETRIEVE, STANDARDIZE, COMBINE, PARTITION, CROSSMATCH, CORRECT, SPLIT, EXPORT)

@@ -107,10 +107,19 @@ def test_many_deliveries_at_once_leave_one_whole_result(recipe, tmp_path) -> Non
 
 def test_what_a_killed_delivery_left_is_swept(recipe, tmp_path) -> None:
     folder = Path(recipe.output.directory)
-    (folder / ".hats.partial" / "deep").mkdir(parents=True)
-    (folder / ".x.partial").touch()
+    (folder / ".hats.pz-tsm-partial" / "deep").mkdir(parents=True)
+    (folder / ".x.pz-tsm-partial").touch()
+    (folder / ".download.partial").touch()
     deliver(recipe, (), *_sources(tmp_path / "a", "x"))
-    assert not list(folder.glob(".*"))
+    assert [path.name for path in folder.glob(".*")] == [".download.partial"]
+
+
+def test_two_recipes_never_share_a_folder(recipe, tmp_path) -> None:
+    deliver(recipe, (), *_sources(tmp_path / "a", "x"))
+    other = recipe.model_copy(update={"name": "other"})
+    with pytest.raises(TsmError, match="the record of recipe `r`"):
+        deliver(other, (), *_sources(tmp_path / "b", "y"))
+    assert set(_found(recipe)) == {"x"}
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused(recipe, tmp_path) -> None:

@@ -14,24 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, located
+
 if TYPE_CHECKING:
     from pz_tsm_core.model.recipe import Recipe
     from tasks.stage import StoreAt
 
 RecipeFile = Annotated[
     Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.", show_default=False)
-]
-StoreOption = Annotated[
-    str | None,
-    typer.Option("--store", envvar="PZ_TSM_STORE",
-                 help="Folder that keeps every result. [default: in your data folder]"),
-]
-PrincipalOption = Annotated[
-    str, typer.Option("--principal", envvar="PZ_TSM_PRINCIPAL", help="Who opens the store.")
-]
-RightOption = Annotated[
-    list[str] | None,
-    typer.Option("--right", help="A data right that the principal holds; repeat for more."),
 ]
 
 
@@ -99,14 +89,8 @@ def _load(path: Path) -> Recipe:
 
 
 def _at(store: str | None, principal: str, rights: list[str] | None) -> StoreAt:
-    from flows.settings import default_store
     from pz_tsm_core.model.artifact import Principal
     from tasks.stage import StoreAt
 
     who = Principal(name=principal, rights=frozenset(rights or ()))
-    # A worker has another working folder: the flow is told where the store is from the root.
-    return StoreAt(location=_absolute(store or default_store()), principal=who)
-
-
-def _absolute(location: str) -> str:
-    return location if "://" in location else str(Path(location).expanduser().absolute())
+    return StoreAt(location=located(store), principal=who)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.order import compilation
-from flows.settings import default_store
 from flows.submission import LOCAL, carry_out, task_runner
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.store import default_location
 from tasks.stage import StoreAt
 
 
@@ -17,5 +17,5 @@ def compile_redshifts(
     recipe: Recipe, store: str | None = None, principal: Principal = LOCAL
 ) -> ArtifactRef:
     """Retrieve, standardize, combine and partition; give the partitioned galaxies."""
-    at = StoreAt(location=store or default_store(), principal=principal)
+    at = StoreAt(location=store or default_location(), principal=principal)
     return carry_out(compilation, recipe, at)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.order import training_set
-from flows.settings import default_store
 from flows.submission import LOCAL, carry_out, task_runner
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.store import default_location
 from tasks.stage import StoreAt
 
 
@@ -24,5 +24,5 @@ def make_training_set(
             expected="the Object catalogue to match with",
             remedy="name one, or run the flow compile_redshifts",
         )
-    at = StoreAt(location=store or default_store(), principal=principal)
+    at = StoreAt(location=store or default_location(), principal=principal)
     return carry_out(training_set, recipe, at)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from flows.pins import Pins
+from pz_tsm_core.model.pins import FilePin
 from pz_tsm_core.model.recipe import Recipe
 from tasks.combine import combine
 from tasks.correct import correct
@@ -40,7 +41,9 @@ def compilation(recipe: Recipe, pins: Pins, do: Do) -> Any:
     """Redshifts of all sources, one row a galaxy, laid out on the sky."""
     measurements = []
     for source in pins.sources:
-        native = do(retrieve, file=source.file, survey=source.survey)
+        native = source.native
+        if isinstance(native, FilePin):  # else a product: the store has it already
+            native = do(retrieve, file=native, survey=source.survey)
         measurements.append(
             do(standardize, native=native, survey=source.survey, policy=recipe.standardize)
         )

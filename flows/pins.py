@@ -18,22 +18,22 @@ from pz_tsm_core.files import digest_file
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef
 from pz_tsm_core.model.pins import CatalogPin, DustPin, FilePin
 from pz_tsm_core.model.policy import PhotometryPolicy
-from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile, UserTable
+from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, TableSource
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.survey import Survey
-from pz_tsm_core.recipes import check_recipe
+from pz_tsm_core.recipes import check_recipe, survey_of_entry
 from pz_tsm_core.releases import get_release, release_keys
 from pz_tsm_core.sky.catalog import pin_catalog
 from pz_tsm_core.store import Store
-from pz_tsm_core.surveys import get_survey, survey_of_table
+from pz_tsm_core.surveys import survey_of_table
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of redshifts, and the survey whose shape it has."""
+    """Native redshifts, in a file or in the store already, and the survey whose shape they have."""
 
-    file: FilePin
     survey: Survey
+    native: FilePin | ArtifactRef
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,15 @@ def pin(recipe: Recipe, store: Store) -> Pins:
 
 
 def _sources(redshifts: Redshifts) -> tuple[Source, ...]:
-    surveys = [Source(_pin_file(entry), get_survey(entry.survey)) for entry in redshifts.surveys]
-    tables = [Source(_pin_file(entry), survey_of_table(entry)) for entry in redshifts.tables]
+    surveys = [Source(survey_of_entry(entry), _native(entry)) for entry in redshifts.surveys]
+    tables = [Source(survey_of_table(entry), _native(entry)) for entry in redshifts.tables]
     return (*surveys, *tables)
 
 
-def _pin_file(entry: SurveyFile | UserTable) -> FilePin:
+def _native(entry: TableSource) -> FilePin | ArtifactRef:
+    if entry.file is None:
+        raise refuse(Code.PRODUCT_UNKNOWN, "recipe: redshifts", found=f"{entry.product}",
+                     expected="a product of the store", remedy="name a file")
     return FilePin(path=entry.file, sha256=digest_file(entry.file), access=entry.access)
 
 
@@ -111,8 +114,8 @@ def _misplaced(recipe: Recipe, store: Store) -> Iterator[Problem]:
 
 def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:
     """Data that the principal may not see, told before anything runs."""
-    entries: list[SurveyFile | UserTable] = [*recipe.redshifts.surveys, *recipe.redshifts.tables]
-    named = [(entry.file, entry.access) for entry in entries]
+    entries: list[TableSource] = [*recipe.redshifts.surveys, *recipe.redshifts.tables]
+    named = [(entry.file, entry.access) for entry in entries if entry.file is not None]
     if recipe.catalog and recipe.catalog.release in release_keys():
         named.append((recipe.catalog.path, _access(recipe.catalog)))
     for path, access in named:

@@ -1,10 +1,6 @@
-"""Where the store is when nobody says, and which Prefect settings every local run shares."""
+"""Prefect settings that every local run shares."""
 
 from __future__ import annotations
-
-import os
-
-STORE_VARIABLE = "PZ_TSM_STORE"
 
 #: Prefect's console repeats, with tracebacks, what `tsm` tells in its own words; whoever wants to
 #: read it sets these variables otherwise. A server of somebody else still receives every log.
@@ -19,10 +15,3 @@ PLAIN_RESULTS = {
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
 }
-
-
-def default_store() -> str:
-    """Location of the store: PZ_TSM_STORE, else the user's data folder."""
-    from platformdirs import user_data_path
-
-    return os.environ.get(STORE_VARIABLE) or str(user_data_path("pz-tsm") / "store")

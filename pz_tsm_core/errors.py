@@ -62,6 +62,8 @@ class Code(StrEnum):
     STORE_CONFLICT = "store.conflict", "one address, two different results"
     STORE_UNSUPPORTED = "store.unsupported", "a location or layout of another kind or later date"
     STORE_IO = "store.io", "a file system that refuses: full disk, permission, hardware"
+    PRODUCT_NAME = "product.name", "text that is no name of a product, or a name of another kind"
+    PRODUCT_UNKNOWN = "product.unknown", "no product or version of that name for this principal"
     OUTPUT_EXISTS = "output.exists", "something is there already and is not overwritten"
     OUTPUT_WRITE = "output.write", "the output folder cannot be written to"
     SERVICE_UNREACHABLE = "service.unreachable", "a service that does not answer"

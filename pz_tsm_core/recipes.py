@@ -16,10 +16,11 @@ from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import read_document
 from pz_tsm_core.model.document import Document, Loc, build
 from pz_tsm_core.model.policy import PhotometryPolicy
-from pz_tsm_core.model.recipe import ObjectCatalog, Recipe
+from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, SurveyFile
+from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.releases import get_release
-from pz_tsm_core.sky.catalog import require_hats
-from pz_tsm_core.surveys import get_survey, registry
+from pz_tsm_core.sky.catalog import is_hats, require_hats
+from pz_tsm_core.surveys import get_survey, own_definition, registry
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -75,7 +76,8 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
 
     content = recipe.model_dump()
     for entry in (*content["redshifts"]["surveys"], *content["redshifts"]["tables"]):
-        entry["file"] = absolute(entry["file"])
+        for key in {"file", "definition"} & {key for key, value in entry.items() if value}:
+            entry[key] = absolute(entry[key])
     if content["catalog"]:
         content["catalog"]["path"] = absolute(content["catalog"]["path"])
     dereddening = content["photometry"]["dereddening"]
@@ -83,6 +85,13 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
         dereddening["directory"] = absolute(dereddening["directory"])
     content["output"]["directory"] = absolute(content["output"]["directory"])
     return Recipe.model_validate(content)
+
+
+def survey_of_entry(entry: SurveyFile) -> Survey:
+    """The definition that an entry of `redshifts.surveys` names, or brings."""
+    if entry.definition is not None:
+        return own_definition(Path(entry.definition))
+    return get_survey(entry.survey or "")
 
 
 def _dotted(loc: Loc) -> str:
@@ -102,7 +111,8 @@ def check_recipe(
     redshifts = recipe.redshifts
     for index, survey in enumerate(redshifts.surveys):
         loc: Loc = ("redshifts", "surveys", index)
-        check.passes((*loc, "survey"), partial(get_survey, survey.survey))
+        check.passes((*loc, "survey" if survey.survey else "definition"),
+                     partial(survey_of_entry, survey))
         check.file((*loc, "file"), survey.file)
     for index, table in enumerate(redshifts.tables):
         loc = ("redshifts", "tables", index)
@@ -142,10 +152,10 @@ class _Check:
             self.problems.extend(replace(problem, where=where) for problem in error.problems)
             return None
 
-    def file(self, loc: Loc, path: str) -> None:
-        """Note a file that is not there."""
-        if not Path(path).is_file():
+    def file(self, loc: Loc, path: str | None) -> None:
+        """Note a file that is not there, or a folder that is no HATS catalogue."""
+        if path is not None and not Path(path).is_file() and not is_hats(path):
             found = f"a folder, {path}" if Path(path).is_dir() else f"no file {path}"
             self.problems.add(Code.FILE_MISSING, self.where(loc), found=found,
-                              expected="a local file with a table of redshifts",
+                              expected="a local file, or a HATS folder, with a table of redshifts",
                               remedy="correct the path; relative paths start at the recipe")

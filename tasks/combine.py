@@ -55,5 +55,5 @@ def _surveys(store: Store, inputs: list[ArtifactRef]) -> list[Any]:
     for ref in inputs:
         notes = store.manifest(ref).notes
         own = [notes["survey"]] if "survey" in notes else notes.get("surveys", [])
-        told |= {survey["name"]: survey for survey in own}
+        told |= {survey["key"]: survey for survey in own}
     return [told[name] for name in sorted(told)]

@@ -32,5 +32,5 @@ def standardize(
     draft.write_table("measurements", done.table)
     draft.rows(done.rows.taken, done.rows.given, done.rows.dropped)
     draft.count("rules", done.rule_hits)
-    told = {"name", "facility", "release", "year", "citation"}
+    told = {"key", "name", "facility", "release", "year", "citation", "acknowledgement"}
     draft.note("survey", survey.model_dump(mode="json", include=told))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from pz_tsm_core.model.artifact import PUBLIC, Access, Sha256, Value
+from pz_tsm_core.model.artifact import PUBLIC, Access, Value
 from pz_tsm_core.model.policy import (
     ClusterPolicy,
     CombinePolicy,
@@ -18,32 +19,56 @@ from pz_tsm_core.model.policy import (
     SplitPolicy,
     StandardizePolicy,
 )
+from pz_tsm_core.model.product import ProductName, ProductRef, is_ref
 from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
 
 Path = Annotated[str, StringConstraints(min_length=1)]
 
 
-class SurveyFile(Value):
-    """A file in the native shape of a survey that the registry knows."""
-
-    survey: Name
-    file: Path
-    access: Access = PUBLIC
+def _product_or_address(text: str) -> str:
+    return text if re.fullmatch("[0-9a-f]{64}", text) else is_ref(text)
 
 
-class UserTable(Value):
+class TableSource(Value):
+    """Where a table of redshifts is: a file or HATS folder, or a product of the store."""
+
+    file: Path | None = None
+    product: ProductRef | None = None  # what `tsm put` took in
+    access: Access = PUBLIC  # of the file; a product brings its own
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.file is None) == (self.product is None):
+            raise ValueError("exactly one of `file` and `product`")
+        if self.product is not None and self.access != PUBLIC:
+            raise ValueError("no `access`: a product brings its own")
+        return self
+
+
+class SurveyFile(TableSource):
+    """A table in the native shape of a survey: of the registry, or defined by a file beside."""
+
+    survey: Name | None = None
+    definition: Path | None = None  # a YAML file in the form of the registry's own
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        if (self.survey is None) == (self.definition is None):
+            raise ValueError("exactly one of `survey` and `definition`")
+        return self
+
+
+class UserTable(TableSource):
     """A user's own redshift table: which column is what, and how far to trust it."""
 
     name: Name
-    file: Path
     columns: dict[Literal["id", "ra", "dec", "z", "z_err", "quality"], Path]
     quality: Quality = Quality.SECURE  # of every row, unless a column says otherwise
     object_class: ObjectClass = ObjectClass.GALAXY
     instrument_type: InstrumentType = InstrumentType.SPECTROSCOPIC
-    access: Access = PUBLIC
 
     @model_validator(mode="after")
-    def _position_and_redshift(self) -> UserTable:
+    def _position_and_redshift(self) -> Self:
         missing = {"ra", "dec", "z"} - set(self.columns)
         if missing:
             raise ValueError(f"columns must also name {', '.join(sorted(missing))}")
@@ -55,10 +80,11 @@ class Redshifts(Value):
 
     surveys: tuple[SurveyFile, ...] = ()
     tables: tuple[UserTable, ...] = ()
-    compilation: Sha256 | None = None  # address of a `combine` artifact in the store
+    #: A product, or the address of a `combine` artifact in the store.
+    compilation: Annotated[str, AfterValidator(_product_or_address)] | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> Redshifts:
+    def _something(self) -> Self:
         if not (self.surveys or self.tables or self.compilation):
             raise ValueError("name at least one of surveys, tables, compilation")
         names = [table.name for table in self.tables]
@@ -85,7 +111,7 @@ class Recipe(Value):
     """
 
     schema_: Literal[1] = Field(alias="schema")
-    name: Name
+    name: ProductName  # under which the result stands in the store
     redshifts: Redshifts
     standardize: StandardizePolicy = StandardizePolicy()
     combine: CombinePolicy = CombinePolicy()

@@ -123,7 +123,8 @@ class Survey(Value):
     Parameters
     ----------
     ordinal : place in the registry, never changed and never used again; the smallest names a galaxy
-    citation : ADS bibcodes
+    citation : ADS bibcodes; none for a table of the user's own
+    acknowledgement : the sentence that the survey asks for in papers; empty where it asks none
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -135,7 +136,8 @@ class Survey(Value):
     facility: Text
     release: Text
     year: int = Field(ge=1900, le=2200)
-    citation: tuple[Text, ...] = Field(min_length=1)
+    citation: tuple[Text, ...] = ()
+    acknowledgement: str = ""
     columns: SurveyColumns
     quality: RuleList[Quality]
     object_class: RuleList[ObjectClass]

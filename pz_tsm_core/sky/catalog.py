@@ -42,11 +42,15 @@ def pin_catalog(path: str | Path) -> str:
     return sha256_of([plans.hexdigest(), entries])
 
 
+def is_hats(path: str | Path) -> bool:
+    """Whether a folder says that it is a HATS catalogue or collection."""
+    return any((Path(path) / mark).is_file() for mark in _MARKS)
+
+
 def require_hats(path: str | Path) -> None:
     """Refuse a path where there is no HATS catalogue or collection."""
-    root = Path(path)
-    if not any((root / mark).is_file() for mark in _MARKS):
-        found = "a folder without HATS properties" if root.is_dir() else "no folder"
+    if not is_hats(path):
+        found = "a folder without HATS properties" if Path(path).is_dir() else "no folder"
         raise refuse(Code.CATALOG_INVALID, str(path), found=f"{found} at {path}",
                      expected="a HATS catalogue or collection",
                      remedy="give the folder that holds collection.properties or hats.properties")

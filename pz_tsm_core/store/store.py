@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from platformdirs import user_data_path
 
 from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.model.artifact import (
@@ -32,6 +34,11 @@ LOCAL = Principal()
 
 _LOG = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
+
+
+def default_location() -> str:
+    """Location of the store when nobody says: PZ_TSM_STORE, else the user's data folder."""
+    return os.environ.get("PZ_TSM_STORE") or str(user_data_path("pz-tsm") / "store")
 
 
 def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:

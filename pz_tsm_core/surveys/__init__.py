@@ -2,9 +2,9 @@
 
 from pz_tsm_core.surveys.definition import SurveyRules, load_survey, parse_survey, survey_rules
 from pz_tsm_core.surveys.registry import get_survey, registry
-from pz_tsm_core.surveys.user import survey_of_table
+from pz_tsm_core.surveys.user import own_definition, survey_of_table
 
 __all__ = [
-    "SurveyRules", "get_survey", "load_survey", "parse_survey", "registry", "survey_of_table",
-    "survey_rules",
+    "SurveyRules", "get_survey", "load_survey", "own_definition", "parse_survey", "registry",
+    "survey_of_table", "survey_rules",
 ]

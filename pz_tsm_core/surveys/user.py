@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from pz_tsm_core.errors import Code, Problems
 from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import UserTable
 from pz_tsm_core.model.survey import USER_ORDINAL, Survey
+from pz_tsm_core.surveys.definition import load_survey
+from pz_tsm_core.surveys.registry import registry
 
 _SOURCE = "the user's recipe"
 
 #: What is believed of a table that says nothing of its sentinels (-99, -1, 9999 ...).
 _Z = (-0.01, 15)
 _Z_ERR = (0, 15)
+
+
+def own_definition(path: Path) -> Survey:
+    """Read the definition that a user wrote beside a recipe, in the form of the registry's own.
+
+    Raises
+    ------
+    TsmError
+        as `load_survey`; `survey.invalid` when it takes the key or a place of the registry.
+    """
+    survey, problems = load_survey(path), Problems()
+    if survey.key in registry():
+        problems.add(Code.SURVEY_INVALID, f"{path}: key", found=f"`{survey.key}`",
+                     expected="a key that no survey of the registry has",
+                     remedy="call yours something else")
+    if survey.ordinal < USER_ORDINAL:
+        problems.add(Code.SURVEY_INVALID, f"{path}: ordinal", found=str(survey.ordinal),
+                     expected=f"at least {USER_ORDINAL}: smaller ones are the registry's",
+                     remedy=f"write `ordinal: {USER_ORDINAL}`")
+    problems.raise_if_any()
+    return survey
 
 
 def survey_of_table(table: UserTable) -> Survey:
@@ -36,7 +61,6 @@ def survey_of_table(table: UserTable) -> Survey:
         "facility": "user",
         "release": "user",
         "year": 2000,
-        "citation": ["user"],
         "columns": columns,
         "quality": _quality(table),
         "object_class": {"otherwise": table.object_class, "source": _SOURCE},

@@ -120,7 +120,7 @@ def test_a_file_that_changes_under_the_run_is_refused(run, mock_recipe, mock_sky
 
     store = open_store(tmp_path)
     source = pin(mock_recipe, store).sources[0]
-    stale = source.file.model_copy(update={"sha256": "0" * 64})
+    stale = source.native.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(TsmError, match=r"file\.changed"):
         retrieve.run(store, file=stale, survey=source.survey)
 

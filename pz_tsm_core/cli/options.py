@@ -1,0 +1,43 @@
+"""Options that many commands share: where the store is, and who opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pz_tsm_core.store import Store
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", envvar="PZ_TSM_STORE",
+                 help="Folder that keeps every result. [default: in your data folder]"),
+]
+PrincipalOption = Annotated[
+    str, typer.Option("--principal", envvar="PZ_TSM_PRINCIPAL", help="Who opens the store.")
+]
+RightOption = Annotated[
+    list[str] | None,
+    typer.Option("--right", help="A data right that the principal holds; repeat for more."),
+]
+
+
+def located(store: str | None) -> str:
+    """Location of the store that a command was told, or of the usual one, from the root.
+
+    A worker has another working folder than the person who types.
+    """
+    from pz_tsm_core.store import default_location
+
+    location = store or default_location()
+    return location if "://" in location else str(Path(location).expanduser().absolute())
+
+
+def opened(store: str | None, principal: str, rights: list[str] | None) -> Store:
+    """Open the store that a command was told."""
+    from pz_tsm_core.model.artifact import Principal
+    from pz_tsm_core.store import open_store
+
+    return open_store(located(store), Principal(name=principal, rights=frozenset(rights or ())))

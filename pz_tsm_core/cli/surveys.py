@@ -1,0 +1,16 @@
+"""`tsm surveys`: what recipes can name."""
+
+from __future__ import annotations
+
+import typer
+
+from pz_tsm_core.cli.app import app
+
+
+@app.command()
+def surveys() -> None:
+    """List the surveys that recipes can name."""
+    from pz_tsm_core.surveys import registry
+
+    for survey in registry().values():
+        typer.echo(f"{survey.key:<16}{survey.name} ({survey.facility}, {survey.year})")

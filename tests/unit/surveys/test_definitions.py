@@ -37,15 +37,18 @@ def refusal(text):
     return caught.value
 
 
-def test_the_registry_holds_the_six_surveys_in_the_order_of_their_ordinals():
+def test_the_registry_holds_its_surveys_in_the_order_of_their_ordinals():
     # Append-only: a change of this list moves galaxy ids that are published.
-    assert {key: survey.ordinal for key, survey in registry().items()} == {
-        "2dfgrs": 1, "6dfgs": 2, "primus": 3, "3dhst": 4, "vandels": 5, "desi_dr1": 6}
+    assert [(key, survey.ordinal) for key, survey in registry().items()] == [
+        ("2dfgrs", 1), ("6dfgs", 2), ("primus", 3), ("3dhst", 4), ("vandels", 5), ("desi_dr1", 6),
+        ("2dflens", 7), ("2mrs", 8), ("mosdef", 9), ("vimos_goods", 10), ("vuds_dr1", 11),
+        ("astrodeep_gs43", 12), ("candels", 13)]
 
 
 def test_every_survey_is_cited_and_its_rules_can_be_parsed():
     for key, survey in registry().items():
         assert survey.key == key
+        assert survey.citation, key  # a table of the user's own may cite nothing
         assert all(len(bibcode) == 19 for bibcode in survey.citation), key
         rules = survey_rules(survey)
         read = set().union(*(rule.columns for rule in rules.expressions))
@@ -94,7 +97,6 @@ def test_a_rule_may_read_only_columns_that_the_definition_names():
     ("Q == 3", "Q == 4"),
     ("{from: Z, nulls", "{from: Z, formula: Z, nulls"),
     ("valid: [0, 7]", "valid: [7, 0]"),
-    ("citation: [2024arXiv000000000X]", "citation: []"),
     ("schema: 1", "schema: 2"),
     ("release: R1", "release: !!python/object/apply:os.system [true]"),
     ("release: R1", "release: R1\nrelease: R2"),

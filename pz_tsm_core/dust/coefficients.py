@@ -15,10 +15,17 @@ from pz_tsm_core.model.document import build
 
 
 class Coefficients(Value):
-    """One set of R_b = A_b / E(B-V)."""
+    """One set of R_b = A_b / E(B-V).
 
+    Parameters
+    ----------
+    citation : ADS bibcodes
+    """
+
+    name: str
     values: dict[str, float]
     source: str
+    citation: tuple[str, ...] = Field(min_length=1)
 
     @property
     def digest(self) -> str:

@@ -42,6 +42,8 @@ class Release(Value):
     ebv : column of E(B-V) in mag; None where the table has none
     extendedness : column that is 0 for points and 1 for extended objects
     data_rights : right that the principal needs; None for public data
+    citation : ADS bibcodes, or names of entries in citations/references.bib
+    acknowledgement : what papers must say; empty where nothing is asked
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -59,11 +61,14 @@ class Release(Value):
     ebv: str | None
     extendedness: str | None
     data_rights: str | None
+    citation: tuple[str, ...] = ()
+    acknowledgement: str = ""
 
     @property
     def digest(self) -> str:
         """sha256 of the profile as canonical JSON: changes when a stage's result may change."""
-        return sha256_of(self.model_dump(mode="json"))
+        credit = {"citation", "acknowledgement"}
+        return sha256_of(self.model_dump(mode="json", exclude=credit))
 
     def describe(self, column: str) -> dict[str, str]:
         """Unit, UCD1+ word and description of a column that the profile names; else nothing."""

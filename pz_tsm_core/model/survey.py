@@ -43,36 +43,66 @@ class TextColumn(NativeColumns):
 
 
 class NumberColumn(NativeColumns):
-    """A number: a native column or a formula over several, and which of its values count.
-
-    Later kinds of columns (velocities, sexagesimal angles, the first of several) get their own
-    key beside `from` and `formula`.
+    """A number: a native column, the first of several, or a formula; and which values count.
 
     Parameters
     ----------
+    first_of : native columns of which the first that holds a value that counts is taken
+    unit : km/s for a velocity c z, which becomes a redshift; else a pure number
+    cast : "number" where the native column is text that holds numbers
     nulls : values that stand for "not known", compared in the type of the native column
-    valid : smallest and largest value that is believed
+    valid : smallest and largest redshift that is believed
     """
 
     from_: Text | None = Field(default=None, alias="from")
+    first_of: tuple[Text, ...] = ()
     formula: Text | None = None
-    nulls: tuple[float, ...] = ()
+    unit: Literal["", "km/s"] = ""
+    cast: Literal["number"] | None = None
+    nulls: tuple[float | str, ...] = ()
     valid: tuple[float, float] = (-math.inf, math.inf)
 
     @model_validator(mode="after")
     def _one_origin(self) -> NumberColumn:
-        if (self.from_ is None) == (self.formula is None):
-            raise ValueError("exactly one of `from` and `formula`")
+        if sum(map(bool, (self.from_, self.formula, self.first_of))) != 1:
+            raise ValueError("exactly one of `from`, `first_of` and `formula`")
+        if any(isinstance(null, str) for null in self.nulls) and self.cast is None:
+            raise ValueError("`cast: number` beside a sentinel that is text")
         if not self.valid[0] < self.valid[1]:
             raise ValueError("`valid` as [smallest, largest]")
         return self
 
+    @property
+    def natives(self) -> tuple[str, ...]:
+        """Native columns that are taken as they are; those of a formula stand among `others`."""
+        return (self.from_,) if self.from_ else self.first_of
+
 
 class AngleColumn(NativeColumns):
-    """A native column that holds one coordinate, J2000/ICRS."""
+    """One coordinate: a native column of numbers or sexagesimal text, or its parts in several.
 
-    from_: Text = Field(alias="from")
-    unit: Literal["deg"]
+    Parameters
+    ----------
+    parts : hours or degrees, minutes and seconds; before them, if need be, a column of signs
+    unit : deg and hour for numbers, hms and dms for sexagesimal text and parts
+    """
+
+    from_: Text | None = Field(default=None, alias="from")
+    parts: tuple[Text, ...] = ()
+    unit: Literal["deg", "hour", "hms", "dms"]
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> AngleColumn:
+        if (self.from_ is None) == (not self.parts):
+            raise ValueError("exactly one of `from` and `parts`")
+        if self.parts and (len(self.parts) not in (3, 4) or self.unit not in ("hms", "dms")):
+            raise ValueError("`parts` as three columns, or a sign and three, of unit hms or dms")
+        return self
+
+    @property
+    def natives(self) -> tuple[str, ...]:
+        """Native columns that it is made of."""
+        return (self.from_,) if self.from_ else self.parts
 
 
 class SurveyColumns(Value):
@@ -80,16 +110,26 @@ class SurveyColumns(Value):
 
     Parameters
     ----------
+    frame : of ra and dec; fk4 for the equinox B1950
+    epoch : Julian year at which positions in fk4 were measured
     others : native columns that only rules and formulas read
     """
 
     id: IdColumns | None = None
     ra: AngleColumn
     dec: AngleColumn
+    frame: Literal["icrs", "fk4"] = "icrs"
+    epoch: float | None = Field(default=None, ge=1900, le=2100)
     z: NumberColumn
     z_err: NumberColumn | None = None
     native_flag: TextColumn | None = None
     others: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _epoch_of_fk4(self) -> SurveyColumns:
+        if (self.frame == "fk4") != (self.epoch is not None):
+            raise ValueError("an `epoch` beside `frame: fk4`, and nowhere else")
+        return self
 
 
 class Rule(Value, Generic[ChoiceT]):
@@ -117,6 +157,70 @@ class RuleList(Value, Generic[ChoiceT]):
         return self
 
 
+class Region(Value):
+    """Part of a footprint, roughly: a cone or a box in degrees, ICRS.
+
+    Parameters
+    ----------
+    cone : ra, dec and radius
+    box : smallest and largest ra (the first may be larger: across 0), smallest and largest dec
+    """
+
+    cone: tuple[float, float, float] | None = None
+    box: tuple[float, float, float, float] | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Region:
+        if (self.cone is None) == (self.box is None):
+            raise ValueError("exactly one of `cone` and `box`")
+        return self
+
+
+class Source(Value):
+    """Where a catalogue is published.
+
+    Parameters
+    ----------
+    table, url : what the service needs to know
+    columns : native name -> the name there, where the two differ
+    """
+
+    service: Literal["vizier", "tap", "sdss", "gama", "ned", "https", "s3", "hats"]
+    table: str = ""
+    url: str = ""
+    columns: dict[Text, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _named(self) -> Source:
+        if not (self.table or self.url):
+            raise ValueError("a `table` or a `url`")
+        return self
+
+
+class Evidence(Value):
+    """The table or page that says what columns and flags mean."""
+
+    columns: Text
+    flags: Text
+
+
+class Footprint(Value):
+    """Where a survey looked, and how much it found; for people and for searches.
+
+    Parameters
+    ----------
+    about : in words
+    area_deg2 : square degrees
+    z_range : redshifts that most of its rows have
+    """
+
+    about: str = ""
+    regions: tuple[Region, ...] = ()
+    area_deg2: float | None = Field(default=None, gt=0)
+    objects: int | None = Field(default=None, gt=0)
+    z_range: tuple[float, float] | None = None
+
+
 class Survey(Value):
     """One release of one survey, known whole before any row of it is read.
 
@@ -125,6 +229,9 @@ class Survey(Value):
     ordinal : place in the registry, never changed and never used again; the smallest names a galaxy
     citation : ADS bibcodes; none for a table of the user's own
     acknowledgement : the sentence that the survey asks for in papers; empty where it asks none
+    rank : breaks ties between surveys, the larger is preferred
+    types : what each native column holds
+    unverified : facts of the definition that nobody could verify
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -137,22 +244,54 @@ class Survey(Value):
     release: Text
     year: int = Field(ge=1900, le=2200)
     citation: tuple[Text, ...] = ()
+    doi: tuple[Text, ...] = ()
     acknowledgement: str = ""
+    licence: str = ""
+    footprint: Footprint = Footprint()
+    sources: tuple[Source, ...] = ()
+    evidence: Evidence | None = None
+    unverified: tuple[Text, ...] = ()
+    rank: int = 0
+    types: dict[Text, Literal["int", "float", "text", "bool"]] = Field(default_factory=dict)
     columns: SurveyColumns
     quality: RuleList[Quality]
     object_class: RuleList[ObjectClass]
     instrument_type: RuleList[InstrumentType]
 
+    @model_validator(mode="after")
+    def _types_of_its_columns(self) -> Survey:
+        if self.types and self.types.keys() != self.native_columns:
+            odd = sorted(self.types.keys() ^ self.native_columns)
+            raise ValueError("`types` names every native column and no other: " + ", ".join(odd))
+        return self
+
+    def __hash__(self) -> int:
+        return hash((self.key, self.ordinal, self.release))
+
     @property
     def native_columns(self) -> frozenset[str]:
         """Every native column that the definition names; together they are a native row."""
         columns = self.columns
-        single = (columns.ra, columns.dec, columns.z, columns.z_err, columns.native_flag)
-        named = {column.from_ for column in single if column is not None and column.from_}
-        return frozenset(named).union(columns.id.from_ if columns.id else (), columns.others)
+        named = {name for column in (columns.ra, columns.dec, columns.z, columns.z_err)
+                 if column is not None for name in column.natives}
+        flag = {columns.native_flag.from_} if columns.native_flag else set()
+        return frozenset(named | flag).union(columns.id.from_ if columns.id else (), columns.others)
+
+    @property
+    def verified(self) -> bool:
+        """Whether a table or page is cited for columns and flags, and nothing is marked unsure."""
+        return self.evidence is not None and not self.unverified
 
     @property
     def digest(self) -> str:
-        """sha256 of the content, as 64 hexadecimal digits; comments and layout do not count."""
-        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        """sha256 of the content, as 64 hexadecimal digits.
+
+        Comments and layout do not count, nor does what is for people and for retrieval alone.
+        """
+        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True,
+                                  exclude=_NO_SAY)
         return sha256_of(content)
+
+
+#: Fields that no stage after the retrieval reads.
+_NO_SAY = {"footprint", "sources", "evidence", "unverified", "doi", "licence", "types"}

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pz_tsm_core.errors import Code, Problems, nearest
 from pz_tsm_core.model.artifact import Rows
@@ -17,19 +16,17 @@ from pz_tsm_core.model.schema import MEASUREMENT_SCHEMA
 from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Survey
 from pz_tsm_core.ops.identify import identify, row_ids
 from pz_tsm_core.ops.native_row import native_text
+from pz_tsm_core.ops.native_values import SHOWN, Floats, numbers, positions
 from pz_tsm_core.rules import FirstMatch, Kind, column_kinds, first_match
 from pz_tsm_core.surveys import SurveyRules, survey_rules
 
-Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 #: What the rules of a survey decide.
 _DECIDED = ("quality", "object_class", "instrument_type")
 
-#: How many rows a refusal names.
-_DEGREES = ("", "deg", "degree", "degrees")
-
-SHOWN = 5
+#: How files write the units of angles that are plain numbers.
+_UNITS = {"deg": ("deg", "degree", "degrees"), "hour": ("h", "hour", "hours", "hourangle")}
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,10 @@ def standardize(
     """
     rules = survey_rules(survey)
     _check_columns(table, survey, rules)
-    _check_degrees(table, survey)
+    _check_units(table, survey)
     native = table.select(sorted(survey.native_columns)).combine_chunks()
-    ra, dec, z = (_standard(native, survey, rules, name) for name in ("ra", "dec", "z"))
+    ra, dec = positions(native, survey.columns)
+    z = numbers(native, survey.columns.z, rules.formulas.get("z"))
     if bad_positions == "refuse":
         _refuse_bad_positions(ra, dec, survey)
     leaving = _leaving(ra, dec, z, survey.columns.z.valid)
@@ -114,7 +112,7 @@ def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
                          remedy=nearest(name, names))
     problems.raise_if_any()
     text: set[str] = set()  # rules over these columns would only say the same again
-    for name, column in _numbers(survey):
+    for name, column in _number_columns(survey):
         type_ = table.schema.field(column).type
         if column_kinds(table.schema).get(column) not in (Kind.NUMBER, Kind.UNKNOWN):
             text.add(column)
@@ -128,39 +126,30 @@ def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
     problems.raise_if_any()
 
 
-def _check_degrees(table: pa.Table, survey: Survey) -> None:
-    """Refuse coordinates that the file itself says are in another unit than degrees."""
+def _check_units(table: pa.Table, survey: Survey) -> None:
+    """Refuse coordinates that the file itself says are in another unit than the definition."""
     problems = Problems()
     for column in (survey.columns.ra, survey.columns.dec):
-        unit = (table.schema.field(column.from_).metadata or {}).get(b"unit", b"deg").decode()
-        if unit.strip().lower() not in _DEGREES:
-            problems.add(Code.TABLE_UNIT, f"survey {survey.key}, column {column.from_}",
-                         found=f"the unit `{unit}`", expected="deg",
-                         remedy="convert the column to degrees")
+        for name in column.natives if column.unit in _UNITS else ():
+            unit = (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip()
+            if unit and unit.lower() not in _UNITS[column.unit]:
+                problems.add(Code.TABLE_UNIT, f"survey {survey.key}, column {name}",
+                             found=f"the unit `{unit}`", expected=column.unit,
+                             remedy=f"convert the column to {column.unit}, or correct the unit")
     problems.raise_if_any()
 
 
-def _numbers(survey: Survey) -> Iterator[tuple[str, str]]:
-    """Standard columns that are numbers, with the native column of each that has one."""
-    for name in ("ra", "dec", "z", "z_err"):
-        column = getattr(survey.columns, name)
-        if column is not None and column.from_:
-            yield name, column.from_
-
-
-def _standard(native: pa.Table, survey: Survey, rules: SurveyRules, name: str) -> Floats:
-    """A number of every row as float64, NaN where it is not known, shape (n,)."""
-    column: AngleColumn | NumberColumn = getattr(survey.columns, name)
-    values = native[column.from_] if column.from_ else rules.formulas[name].numbers(native)
-    if pa.types.is_null(values.type):  # a CSV column without any value
-        values = values.cast(pa.float64())
-    numbers = np.asarray(pc.fill_null(values, 0))
-    unknown = np.asarray(pc.is_null(values))
-    for sentinel in column.nulls if isinstance(column, NumberColumn) else ():
-        # A float32 column holds the float32 that is nearest to the documented sentinel.
-        own = numbers.dtype.type(sentinel) if numbers.dtype.kind == "f" else sentinel
-        unknown = unknown | (numbers == own)
-    return np.where(unknown, np.nan, numbers.astype(np.float64))
+def _number_columns(survey: Survey) -> Iterator[tuple[str, str]]:
+    """Standard columns that are numbers, with every native column that must hold numbers."""
+    columns = survey.columns
+    for name in ("ra", "dec"):
+        angle: AngleColumn = getattr(columns, name)
+        if angle.parts or angle.unit in _UNITS:
+            yield from ((name, native) for native in angle.natives[-3:])
+    for name in ("z", "z_err"):
+        number: NumberColumn | None = getattr(columns, name)
+        if number is not None and number.cast is None:
+            yield from ((name, native) for native in number.natives)
 
 
 def _leaving(ra: Floats, dec: Floats, z: Floats, valid: tuple[float, float]) -> dict[str, Mask]:
@@ -190,7 +179,8 @@ def _refuse_bad_positions(ra: Floats, dec: Floats, survey: Survey) -> None:
     outside = ~_on_sky(ra, dec) & ~missing
     problems = Problems()
     columns = survey.columns
-    where = f"survey {survey.key}, columns {columns.ra.from_} and {columns.dec.from_}"
+    of = (", ".join(column.natives) for column in (columns.ra, columns.dec))
+    where = f"survey {survey.key}, columns " + " and ".join(of)
     remedy = "correct the file, or let the recipe drop them: standardize.bad_positions: drop"
     if missing.any():
         problems.add(Code.POSITION_MISSING, where, found=_shown(missing, ra, dec),
@@ -229,7 +219,7 @@ def _z_err(native: pa.Table, survey: Survey, rules: SurveyRules) -> pa.Array:
     if survey.columns.z_err is None:
         return pa.nulls(len(native), pa.float64())
     low, high = survey.columns.z_err.valid
-    error = _standard(native, survey, rules, "z_err")
+    error = numbers(native, survey.columns.z_err, rules.formulas.get("z_err"))
     return pa.array(error, mask=~(np.isfinite(error) & (error >= low) & (error <= high)))
 
 

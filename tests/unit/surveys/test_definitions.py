@@ -70,7 +70,7 @@ def test_the_digest_follows_the_content_and_not_the_layout():
 
 def test_all_mistakes_of_a_definition_are_told_with_their_lines():
     text = (GOOD.replace("Q == 4", "Q = 4").replace("year:", "yeer:").replace("then: 3", "then: 6")
-            .replace("RA, unit: deg", "RA, unit: hour").replace("Q == 3", "QQ == 3"))
+            .replace("RA, unit: deg", "RA, unit: rad").replace("Q == 3", "QQ == 3"))
     places = {(problem.code, problem.where.split(":")[0]) for problem in refusal(text).problems}
     assert places == {
         (Code.SURVEY_INVALID, "mine.yaml"),  # the missing year

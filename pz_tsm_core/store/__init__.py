@@ -1,10 +1,15 @@
 """The room that publishes: content-addressed artifacts, whole or not there at all."""
 
+from pz_tsm_core.store.collect import Collected
 from pz_tsm_core.store.digest import TableDigest, table_digest
 from pz_tsm_core.store.draft import Draft
-from pz_tsm_core.store.store import Store, default_location, open_store
+from pz_tsm_core.store.opening import default_location, open_store
+from pz_tsm_core.store.products import Products
+from pz_tsm_core.store.store import Store
 from pz_tsm_core.store.tables import PARQUET
+from pz_tsm_core.store.verify import Verified
 
 __all__ = [
-    "PARQUET", "Draft", "Store", "TableDigest", "default_location", "open_store", "table_digest",
+    "PARQUET", "Collected", "Draft", "Products", "Store", "TableDigest", "Verified",
+    "default_location", "open_store", "table_digest",
 ]

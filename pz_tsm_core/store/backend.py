@@ -26,11 +26,12 @@ class Stamp:
 
 
 class Backend(Protocol):
-    """Eight verbs. All of them raise `OSError` when the place refuses.
+    """Twelve verbs. All of them raise `OSError` when the place refuses.
 
-    Three guarantees carry the store; a new backend says how it gives each of them:
-    atomic visibility (`publish`), one winner (`publish` returns False to all others), and
-    a listing that shows what was published before (`names`, `files`).
+    Four guarantees carry the store; a new backend says how it gives each of them:
+    atomic visibility (`publish`), one winner (`publish` returns False to all others), a listing
+    that shows what was published before (`names`, `files`), and that nothing is collected which
+    somebody holds (`hold`, `collecting`).
     """
 
     def names(self, key: str) -> list[str]:
@@ -63,3 +64,30 @@ class Backend(Protocol):
 
     def set_aside(self, key: str, damaged: Callable[[], bool]) -> bool:
         """Move an object out of sight if it is damaged, judged while nobody else can move it."""
+
+    def hold(self, address: str) -> bool:
+        """Keep what stands, or will stand, under an address from being collected.
+
+        Lasts as long as this backend and its process. What a collection took before this returns
+        is out of sight for everybody when it returns; no later one takes it. Returns False, and
+        does nothing, where there is no store yet: then nothing stands there either. Whoever may
+        not write to the place holds nothing.
+        """
+
+    def collecting(self) -> AbstractContextManager[frozenset[str]]:
+        """Lend the addresses that are held; while it lasts nobody begins to hold another.
+
+        Refuses where it cannot be known who holds what.
+        """
+
+    def discard(self, key: str) -> bool:
+        """Move an object out of sight, whole and at once; only inside `collecting`.
+
+        Returns False when it is gone already.
+        """
+
+    def sweep(self, *, dry_run: bool = False) -> int:
+        """Delete what was discarded and what dead processes left; give the bytes that it took.
+
+        With `dry_run` it deletes nothing and gives the bytes that it would.
+        """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from pz_tsm_core.model.artifact import FileEntry, Manifest
 from pz_tsm_core.store import manifests
 from pz_tsm_core.store.backend import MANIFEST, Backend, Stamp
-from pz_tsm_core.store.manifests import DamageError
+from pz_tsm_core.store.seal import DamageError
 
 _READ_BYTES = 1 << 20
 
@@ -26,33 +27,48 @@ class Inspector:
 
     def manifest(self, key: str) -> Manifest | None:
         """Manifest of the object at a key, None when there is no object."""
-        try:
-            content = self._backend.read(f"{key}/{MANIFEST}")
-        except FileNotFoundError:
-            if self._backend.files(key):
-                raise DamageError("there are files but no manifest") from None
+        content = self._read_manifest(key)
+        if content is None:
             return None
         return manifests.from_bytes(content, key.rpartition("/")[2])
 
+    def _read_manifest(self, key: str) -> bytes | None:
+        try:
+            return self._backend.read(f"{key}/{MANIFEST}")
+        except FileNotFoundError:
+            if not self._backend.files(key):
+                return None
+        try:  # it may have been published between the two looks
+            return self._backend.read(f"{key}/{MANIFEST}")
+        except FileNotFoundError:
+            raise DamageError("there are files but no manifest") from None
+
     def check_files(self, key: str, manifest: Manifest) -> None:
         """Compare the list of files, and the size and bytes of each, with the manifest."""
+        for damage in self.damages(key, manifest):
+            raise DamageError(damage)
+
+    def damages(self, key: str, manifest: Manifest) -> Iterator[str]:
+        """Yield in words what is wrong with each file that differs from the manifest."""
         stamps = self._backend.files(key)
-        expected = {file.path for file in manifest.files} | {MANIFEST}
-        if stamps.keys() != expected:
-            odd = sorted(stamps.keys() ^ expected)
-            raise DamageError("missing from the folder or the manifest: " + ", ".join(odd))
+        known = {file.path for file in manifest.files}
+        for path in sorted(stamps.keys() - known - {MANIFEST}):
+            yield f"{path} is not in the manifest"
         for file in manifest.files:
-            self._check(key, file, stamps[file.path])
+            try:
+                self._check(key, file, stamps.get(file.path))
+            except DamageError as damage:
+                yield str(damage)
 
     def check_once(self, key: str, file: FileEntry) -> None:
         """Compare one file, unless it was found sound before and has not been written since."""
         stamp = self._backend.files(key).get(file.path)
-        if stamp is None:
-            raise DamageError(f"{file.path} is missing")
-        if self._sound.get(f"{key}/{file.path}") != stamp:
+        if stamp is None or self._sound.get(f"{key}/{file.path}") != stamp:
             self._check(key, file, stamp)
 
-    def _check(self, key: str, file: FileEntry, stamp: Stamp) -> None:
+    def _check(self, key: str, file: FileEntry, stamp: Stamp | None) -> None:
+        if stamp is None:
+            raise DamageError(f"{file.path} is missing")
         if stamp.size != file.size:
             raise DamageError(f"{file.path} has {stamp.size} bytes, not {file.size}")
         try:

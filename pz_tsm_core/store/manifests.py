@@ -1,29 +1,23 @@
-"""Manifests as bytes: sealed when written, and read back only if not a bit has changed."""
+"""Manifests: made from a draft, sealed when written, read back only if not a bit has changed."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import FileEntry, Manifest, StageRequest, canonical_json
 from pz_tsm_core.store.draft import Draft
 from pz_tsm_core.store.posix import regular_files
+from pz_tsm_core.store.seal import DamageError, sealed, unsealed
 
 _SCHEMA = 1
 _LIBRARIES = ("pz-tsm", "numpy", "pyarrow")
-
-
-class DamageError(Exception):
-    """An artifact that is not what its manifest, or its address, says; the text says how."""
 
 
 def make_manifest(request: StageRequest, draft: Draft) -> Manifest:
@@ -84,9 +78,8 @@ def _entry(path: Path, directory: Path) -> FileEntry:
 
 
 def to_bytes(manifest: Manifest) -> bytes:
-    """JSON for people and programs, with a seal: the sha256 of all that stands beside it."""
-    said = manifest.model_dump(mode="json", by_alias=True)
-    return _render(said | {"seal": _seal(said)})
+    """The manifest as a sealed record."""
+    return sealed(manifest.model_dump(mode="json", by_alias=True))
 
 
 def from_bytes(content: bytes, address: str) -> Manifest:
@@ -99,14 +92,7 @@ def from_bytes(content: bytes, address: str) -> Manifest:
     TsmError
         `store.unsupported` when a later release of this program wrote it.
     """
-    try:
-        said = json.loads(content)
-        seal = said.pop("seal")
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise DamageError(f"the manifest is no sealed JSON ({error})") from error
-    if seal != _seal(said) or content != _render(said | {"seal": seal}):
-        raise DamageError("the manifest differs from its seal")
-    _refuse_later_schema(said, address)
+    said = unsealed(content, f"artifact {address}", schema=_SCHEMA)
     try:
         manifest = Manifest.model_validate(said)
     except ValidationError as error:
@@ -115,20 +101,3 @@ def from_bytes(content: bytes, address: str) -> Manifest:
     if not address == manifest.address == request.address or manifest.access != request.access:
         raise DamageError("the manifest belongs to another request")
     return manifest
-
-
-def _refuse_later_schema(said: dict[str, Any], address: str) -> None:
-    if said.get("schema") != _SCHEMA:
-        raise refuse(
-            Code.STORE_UNSUPPORTED, f"artifact {address}",
-            found=f"a manifest of schema {said.get('schema')}", expected=f"schema {_SCHEMA}",
-            remedy="open the store with the release of pz-tsm that wrote it, or a later one",
-        )
-
-
-def _seal(said: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(said)).hexdigest()
-
-
-def _render(said: dict[str, Any]) -> bytes:
-    return (json.dumps(said, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,16 +14,11 @@ import pyarrow as pa
 
 from pz_tsm_core.store.backend import MANIFEST, Stamp
 from pz_tsm_core.store.faults import point
+from pz_tsm_core.store.holds import Hold, held, sweep_holds
+from pz_tsm_core.store.owners import claim, is_abandoned, store_lock
 
-#: Staging folders of another machine or boot are left alone for this long (a week).
-FOREIGN_SECONDS = 7 * 24 * 3600
-
-#: A folder that says nothing of its owner was left within an instant of its making or removal,
-#: and holds no data.
-UNCLAIMED_SECONDS = 3600
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _OWNER = "owner.json"
+_TRASH = ".trash"
 
 
 class PosixBackend:
@@ -38,6 +31,7 @@ class PosixBackend:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._hold = Hold(root)
         self._swept = False
 
     def names(self, key: str) -> list[str]:
@@ -50,8 +44,11 @@ class PosixBackend:
 
     def files(self, key: str) -> dict[str, Stamp]:
         """Every file below a key; a symlink counts as a file, so that nothing follows it."""
-        return {path.relative_to(self._root / key).as_posix(): _stamp(path)
-                for path in regular_files(self._root / key)}
+        stamps = {}
+        for path in regular_files(self._root / key):
+            with contextlib.suppress(FileNotFoundError):  # the object is being moved away
+                stamps[path.relative_to(self._root / key).as_posix()] = _stamp(path)
+        return stamps
 
     def read(self, key: str) -> bytes:
         """Bytes of a small file."""
@@ -73,9 +70,11 @@ class PosixBackend:
         point("stage.before")
         with contextlib.ExitStack() as stack:
             stack.callback(_remove, folder)
-            with self._store_lock(fcntl.LOCK_SH):  # no sweeper sees the folder before its lock
+            with store_lock(self._root, fcntl.LOCK_SH):
                 (folder / "artifact").mkdir(parents=True)
-                stack.enter_context(_claim(folder / _OWNER))
+                # No sweeper sees the folder before its lock.
+                stack.enter_context(claim(folder / _OWNER))
+                (self._root / _TRASH).mkdir(exist_ok=True)  # a full disk would not take it
             point("stage.after")
             yield folder / "artifact"
 
@@ -111,7 +110,7 @@ class PosixBackend:
         The object is judged again under the lock: since the first look another process may
         have moved it and published a whole one in its place.
         """
-        with self._store_lock(fcntl.LOCK_EX):
+        with store_lock(self._root, fcntl.LOCK_EX):
             if not damaged():
                 return False
             shelf = self._root / ".quarantine"
@@ -122,33 +121,82 @@ class PosixBackend:
             point("set_aside.after")
             return True
 
+    def hold(self, address: str) -> bool:
+        """Write an address into the hold of this backend, which dies with this process."""
+        if not self._root.is_dir():
+            return False
+        self._hold.add(address)
+        return True
+
     @contextlib.contextmanager
-    def _store_lock(self, mode: int) -> Iterator[None]:
-        """Hold the lock file of the store; without a lock where the file system has none."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    def collecting(self) -> Iterator[frozenset[str]]:
+        """Keep the store alone, under its lock, and say what running processes hold."""
+        with store_lock(self._root, fcntl.LOCK_EX):
+            yield held(self._root)
+
+    def discard(self, key: str) -> bool:
+        """Rename an object into `.trash`."""
+        point("collect.before_move")
+        moved = self._into_trash(self._root / key)
+        point("collect.after_move")
+        return moved is not None
+
+    def sweep(self, *, dry_run: bool = False) -> int:
+        """Delete what lies in `.trash` and what dead processes left in `.staging` and `.holds`."""
+        with store_lock(self._root, fcntl.LOCK_EX):
+            if dry_run:
+                return sum(map(self._bytes, (*self._abandoned(), *self._trash())))
+            self._retire()
+        if self._trash():
+            _sync(self._root / _TRASH)  # a loss of power brings nothing back that is half deleted
+        swept = 0
+        for folder in self._trash():
+            swept += self._bytes(folder)
+            point("collect.before_delete")
+            _delete(folder)
+        return swept
+
+    def _retire(self) -> list[Path]:
+        """Put aside what dead processes left, to be deleted when others need not wait for it."""
+        sweep_holds(self._root)
+        moved = [self._into_trash(folder) for folder in self._abandoned()]
+        return [folder for folder in moved if folder]
+
+    def _abandoned(self) -> list[Path]:
+        """Staging folders of dead processes; to be asked alone in the store."""
+        found = []
+        for name in self.names(".staging"):
+            folder = self._root / ".staging" / name
+            with contextlib.suppress(OSError):
+                if is_abandoned(folder / _OWNER, folder):
+                    found.append(folder)
+        return found
+
+    def _into_trash(self, folder: Path) -> Path | None:
+        """Move a folder there; None when it has gone already."""
+        (self._root / _TRASH).mkdir(exist_ok=True)
         try:
-            try:
-                fcntl.flock(handle, mode)
-            except OSError:
-                # Without locks nobody sweeps, so a claim needs none; to move an object does.
-                if mode != fcntl.LOCK_SH:
-                    raise
-            yield
-        finally:
-            os.close(handle)
+            return folder.rename(self._root / _TRASH / uuid.uuid4().hex)
+        except FileNotFoundError:
+            return None
+
+    def _trash(self) -> list[Path]:
+        return [self._root / _TRASH / name for name in self.names(_TRASH)]
+
+    def _bytes(self, folder: Path) -> int:
+        key = folder.relative_to(self._root).as_posix()
+        return sum(stamp.size for stamp in self.files(key).values())
 
     def _sweep_once(self) -> None:
-        """Remove what dead processes left in `.staging`; housekeeping must not fail a publish."""
-        if self._swept or not self.names(".staging"):
+        """Remove what dead processes left; housekeeping must not fail a publish, nor wait."""
+        if self._swept or not self._root.is_dir():
             return
         self._swept = True
-        with contextlib.suppress(OSError), self._store_lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
-            for name in self.names(".staging"):
-                folder = self._root / ".staging" / name
-                with contextlib.suppress(OSError):
-                    if _is_abandoned(folder):
-                        _remove(folder)
+        retired: list[Path] = []
+        with contextlib.suppress(OSError), store_lock(self._root, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            retired = self._retire()
+        for folder in retired:
+            _delete(folder)
 
 
 def regular_files(folder: Path) -> list[Path]:
@@ -192,51 +240,11 @@ def _write_durably(path: Path, content: bytes) -> None:
     _sync(path)
 
 
-@contextlib.contextmanager
-def _claim(path: Path) -> Iterator[None]:
-    """Write who works here and hold a lock on it, which ends with the process if not before."""
-    with path.open("w") as owner:
-        json.dump({"pid": os.getpid(), "boot_id": _boot_id()}, owner)
-        owner.flush()
-        with contextlib.suppress(OSError):  # without locks nobody sweeps either
-            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-
-
-def _boot_id() -> str:
-    """Name of this boot of this kernel; empty where the kernel has none."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""
-
-
-def _is_abandoned(folder: Path) -> bool:
-    """Whether the process that made a staging folder is surely gone.
-
-    A lock that can be had proves it only for this kernel: some shared file systems keep locks to
-    one machine. Whatever comes from elsewhere must also have been untouched for a week.
-    """
-    owner = folder / _OWNER
-    if not owner.exists() or owner.stat().st_size == 0:
-        return _untouched_seconds(folder) > UNCLAIMED_SECONDS
-    with owner.open("rb") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        boot_id = _boot_id()
-        if boot_id and boot_id.encode() in handle.read():
-            return True
-    return _untouched_seconds(folder) > FOREIGN_SECONDS
-
-
-def _untouched_seconds(folder: Path) -> float:
-    times = [path.lstat().st_mtime for path in (*regular_files(folder), *_folders(folder))]
-    return time.time() - max(times, default=time.time())
-
-
 def _remove(folder: Path) -> None:
     """Remove a staging folder, its owner last; what resists is left to a later sweep."""
-    shutil.rmtree(folder / "artifact", ignore_errors=True)
+    _delete(folder / "artifact")
+    _delete(folder)
+
+
+def _delete(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)

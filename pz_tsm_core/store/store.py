@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from platformdirs import user_data_path
 
 from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.model.artifact import (
@@ -21,48 +18,29 @@ from pz_tsm_core.model.artifact import (
     Principal,
     StageRequest,
 )
+from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.store import manifests, tables
-from pz_tsm_core.store.backend import MANIFEST, Backend
+from pz_tsm_core.store.backend import Backend
+from pz_tsm_core.store.collect import Collected, Collector
 from pz_tsm_core.store.draft import Draft
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.inspector import Inspector
-from pz_tsm_core.store.manifests import DamageError
-from pz_tsm_core.store.posix import PosixBackend
-from pz_tsm_core.store.refusals import DISK_FULL, io_errors
-
-LOCAL = Principal()
+from pz_tsm_core.store.keys import ADDRESS, OBJECTS, key_of, key_of_ref
+from pz_tsm_core.store.making import agreed, fill_draft
+from pz_tsm_core.store.products import Products
+from pz_tsm_core.store.records import Records
+from pz_tsm_core.store.refusals import io_errors
+from pz_tsm_core.store.seal import DamageError
+from pz_tsm_core.store.verify import Verified, verify
 
 _LOG = logging.getLogger(__name__)
-_ADDRESS = re.compile(r"[0-9a-f]{64}")
-
-
-def default_location() -> str:
-    """Location of the store when nobody says: PZ_TSM_STORE, else the user's data folder."""
-    return os.environ.get("PZ_TSM_STORE") or str(user_data_path("pz-tsm") / "store")
-
-
-def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:
-    """Open the store at a path or `file://` URL; its folders are made on the first publish.
-
-    Raises
-    ------
-    TsmError
-        `store.unsupported` for locations other than a folder.
-    """
-    text = str(location).removeprefix("file://")
-    root = Path(text).expanduser()
-    if "://" in text or (root.exists() and not root.is_dir()):
-        raise refuse(
-            Code.STORE_UNSUPPORTED, str(location), found="a location that is no folder",
-            expected="a folder on this machine or a file system that it mounts",
-            remedy="give the path of a folder",
-        )
-    root = root.absolute()
-    return Store(str(root), principal, PosixBackend(root))
 
 
 class Store:
-    """Artifacts by address, for one principal.
+    """Artifacts by address, and products by name, for one principal.
+
+    What an open store finds, publishes or reads is not collected as long as it is open: keep it
+    until you have done with what it gave, paths included. It ends with the last reference to it.
 
     Parameters
     ----------
@@ -76,6 +54,11 @@ class Store:
         self.principal = principal
         self._backend = backend
         self._inspector = Inspector(backend)
+
+    @property
+    def products(self) -> Products:
+        """The named versions that the principal may see."""
+        return Products(self, Records(self._backend, self.location))
 
     def beside(self, name: str) -> Path:
         """Folder for what others keep beside the artifacts, such as an engine's own records."""
@@ -91,14 +74,23 @@ class Store:
         TsmError
             `store.access` when the principal may not see it; `store.io`.
         """
-        if not _ADDRESS.fullmatch(address):
+        if not ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no address: 64 hexadecimal digits")
-        with io_errors(self.location):
-            for stage in self._backend.names("objects"):
-                manifest = self._whole(_key(stage, address))
-                if manifest is not None:
-                    return manifest
+        if self.hold(address):
+            with io_errors(self.location):
+                for stage in self._backend.names(OBJECTS):
+                    manifest = self._whole(key_of(stage, address))
+                    if manifest is not None:
+                        return manifest
         return None
+
+    def hold(self, address: str) -> bool:
+        """Keep an artifact from being collected while this store is open, once it stands.
+
+        Returns False where there is no store yet, and so nothing stands.
+        """
+        with io_errors(self.location):
+            return self._backend.hold(address)
 
     def manifest(self, ref: ArtifactRef) -> Manifest:
         """Manifest of an artifact that exists; its files are not verified.
@@ -108,8 +100,9 @@ class Store:
         TsmError
             `store.missing`, `store.access`, `store.corrupt` or `store.io`.
         """
+        stands = self.hold(ref.address)
         with self._reading(ref):
-            manifest = self._inspector.manifest(_key(ref.stage, ref.address))
+            manifest = self._inspector.manifest(key_of_ref(ref)) if stands else None
             if manifest is None:
                 raise refuse(
                     Code.STORE_MISSING, _name(ref), found=f"no such artifact in {self.location}",
@@ -124,7 +117,7 @@ class Store:
     def directory(self, ref: ArtifactRef) -> Path:
         """Folder of an artifact, to be read by other libraries and never written to."""
         self.manifest(ref)
-        return self._backend.locate(_key(ref.stage, ref.address))
+        return self._backend.locate(key_of_ref(ref))
 
     def read_table(
         self, ref: ArtifactRef, name: str, columns: Sequence[str] | None = None
@@ -169,22 +162,53 @@ class Store:
             Whatever `fill` raises; then nothing is published.
         """
         self._admit(request.access, f"request {request.address}")
-        key = _key(request.stage, request.address)
-        with io_errors(self.location):
-            standing = self._whole(key)
+        key = key_of(request.stage, request.address)
+        standing = None
+        if self.hold(request.address):
+            with io_errors(self.location):
+                standing = self._whole(key)
         return standing or self._make(request, key, fill)
+
+    def verify(self, version: ProductVersion) -> Verified:
+        """Compare every byte that a version rests on with what was published.
+
+        Raises
+        ------
+        TsmError
+            `store.access`; `store.io`.
+        """
+        with io_errors(self.location):
+            return verify(self.manifest, self._inspector, version)
+
+    def collect(self, *, dry_run: bool = False) -> Collected:
+        """Delete what no product rests on and no running process uses, whoever owns it.
+
+        Parameters
+        ----------
+        dry_run : only say what would be deleted
+
+        Raises
+        ------
+        TsmError
+            `store.corrupt` when a record of a product is damaged: nothing is deleted then;
+            `store.io`.
+        """
+        with io_errors(self.location):
+            collector = Collector(self._backend, self._inspector, self.products)
+            return collector.collect(self.principal, dry_run=dry_run)
 
     def _make(self, request: StageRequest, key: str, fill: Callable[[Draft], None]) -> Manifest:
         with self._staging() as folder:
+            self.hold(request.address)  # now there is a store
             draft = Draft(folder)
-            _fill(draft, fill)
+            fill_draft(draft, fill)
             point("publish.filled")
             with io_errors(self.location):
                 ours = manifests.make_manifest(request, draft)
                 while not self._backend.publish(folder, key, manifests.to_bytes(ours)):
                     theirs = self._whole(key)
                     if theirs is not None:
-                        return _agreed(ours, theirs)
+                        return agreed(ours, theirs)
                 return ours
 
     @contextmanager
@@ -201,7 +225,8 @@ class Store:
             try:
                 return self._verify(key)
             except DamageError as damage:
-                _LOG.warning("%s is damaged and set aside: %s", key, damage)
+                # As text: a log that kept the error would keep this store open.
+                _LOG.warning("%s is damaged and set aside: %s", key, str(damage))
             if self._backend.set_aside(key, lambda: self._is_damaged(key)):
                 return None
 
@@ -222,7 +247,7 @@ class Store:
     @contextmanager
     def _table(self, ref: ArtifactRef, name: str) -> Iterator[pa.NativeFile]:
         """Open the file of a table, verified unless this store did so and it is unchanged."""
-        manifest, key = self.manifest(ref), _key(ref.stage, ref.address)
+        manifest, key = self.manifest(ref), key_of_ref(ref)
         entries = [file for file in manifest.files if file.path == f"{name}.parquet"]
         if not entries:
             raise refuse(
@@ -256,10 +281,6 @@ class Store:
             )
 
 
-def _key(stage: str, address: str) -> str:
-    return f"objects/{stage}/{address[:2]}/{address}"
-
-
 def _name(ref: ArtifactRef) -> str:
     return f"{ref.stage} {ref.address}"
 
@@ -270,27 +291,3 @@ def _corrupt(ref: ArtifactRef, damage: Exception) -> TsmError:
         expected="the bytes that were published",
         remedy="run the recipe again: the damaged artifact is set aside and made anew",
     )
-
-
-def _fill(draft: Draft, fill: Callable[[Draft], None]) -> None:
-    """Run the stage; of its errors only a full disk is the store's to explain."""
-    try:
-        fill(draft)
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            with io_errors(str(draft.directory)):
-                raise
-        raise
-    if (draft.directory / MANIFEST).exists():
-        raise ValueError(f"a stage cannot write {MANIFEST}: the store does")
-
-
-def _agreed(ours: Manifest, theirs: Manifest) -> Manifest:
-    """The other artifact, if it says the same as ours: equal requests have equal results."""
-    if ours.content != theirs.content:
-        raise refuse(
-            Code.STORE_CONFLICT, f"{ours.request.stage} {ours.address}",
-            found=f"results {ours.content} and {theirs.content} of one request",
-            expected="equal results", remedy="report this: the stage depends on something unnamed",
-        )
-    return theirs

@@ -9,7 +9,8 @@ import pytest
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import StageRequest
-from pz_tsm_core.store import manifests, open_store
+from pz_tsm_core.store import open_store
+from pz_tsm_core.store.seal import sealed
 
 REQUEST = StageRequest(stage="combine", version=1)
 OTHER = StageRequest(stage="combine", version=2)
@@ -139,7 +140,7 @@ def test_a_manifest_of_a_later_release_is_left_alone(published):
     store, ref, folder = published
     said = json.loads((folder / "manifest.json").read_bytes()) | {"schema": 2}
     said.pop("seal")
-    rewrite(folder / "manifest.json", manifests._render(said | {"seal": manifests._seal(said)}))
+    rewrite(folder / "manifest.json", sealed(said))
     with pytest.raises(TsmError) as caught:
         store.find(ref.address)
     assert caught.value.codes == (Code.STORE_UNSUPPORTED,)

@@ -1,4 +1,4 @@
-"""Any order of publishing, damaging, finding and reading keeps the store's promises."""
+"""Any order of publishing, naming, damaging, reading and collecting keeps the store's promises."""
 
 import shutil
 import tempfile
@@ -26,13 +26,17 @@ def table(version):
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """The model is two sets: versions that stand whole, versions that stand damaged."""
+    """The model: which artifacts stand whole and which damaged, what each of two open stores has
+    used, and which artifact each number of the product `p` names; None once it is withdrawn.
+    """
 
     def __init__(self):
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="tsm-store-"))
         self.stores = [open_store(self.root), open_store(self.root)]
         self.refs, self.whole, self.damaged = {}, set(), set()
+        self.used = [set(), set()]
+        self.named = {}
 
     def teardown(self):
         shutil.rmtree(self.root)
@@ -52,6 +56,7 @@ class StoreMachine(RuleBasedStateMachine):
             (draft.directory / "sub" / "note.txt").write_text(str(version))
 
         manifest = self.stores[who].publish(request(version), fill)
+        self.used[who].add(version)
         assert bool(filled) is (version not in self.whole)
         assert self.refs.setdefault(version, manifest.ref) == manifest.ref
         self.whole.add(version)
@@ -63,6 +68,7 @@ class StoreMachine(RuleBasedStateMachine):
             draft.write_table("t", table(version))
             raise RuntimeError("the stage failed")
 
+        self.used[who].add(version)
         try:
             self.stores[who].publish(request(version), fill)
         except RuntimeError:
@@ -101,6 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(version=VERSIONS, who=st.integers(0, 1))
     def find(self, version, who):
         found = self.stores[who].find(request(version).address)
+        self.used[who].add(version)
         assert (found is not None) is (version in self.whole)
         self.damaged.discard(version)
 
@@ -108,6 +115,7 @@ class StoreMachine(RuleBasedStateMachine):
     def read(self, version, who):
         if version not in self.refs:
             return
+        self.used[who].add(version)
         try:
             outcome = self.stores[who].read_table(self.refs[version], "t")
         except TsmError as error:
@@ -118,6 +126,68 @@ class StoreMachine(RuleBasedStateMachine):
             assert outcome in ((Code.STORE_CORRUPT,), table(version))
         else:
             assert outcome == (Code.STORE_MISSING,)
+
+    @property
+    def standing(self):
+        return {number: version for number, version in self.named.items() if version}
+
+    @rule(version=VERSIONS, who=st.integers(0, 1))
+    def name(self, version, who):
+        if version not in self.whole:
+            return
+        added = self.stores[who].products.add("p", "table", {"a": self.refs[version]}, "a")
+        self.used[who].add(version)
+        latest = max(self.standing, default=None)
+        if self.standing.get(latest) == version:
+            assert added.version == latest
+        else:
+            assert added.version == max(self.named, default=0) + 1
+            self.named[added.version] = version
+
+    @rule(number=st.integers(1, 4), who=st.integers(0, 1))
+    def withdraw(self, number, who):
+        codes = ()
+        try:
+            self.stores[who].products.withdraw(f"p@{number}")
+        except TsmError as error:
+            codes = error.codes
+        if number in self.standing:
+            self.used[who].add(self.standing[number])
+            self.named[number] = None
+            assert codes == ()
+        else:
+            assert codes == (Code.PRODUCT_UNKNOWN,)
+
+    @rule(who=st.integers(0, 1))
+    def get(self, who):
+        if not self.standing:
+            return
+        version = self.stores[who].products.get("p")
+        assert version.ref == self.refs[self.standing[version.version]]
+        assert version.version == max(self.standing)
+        self.used[who].add(self.standing[version.version])
+
+    @rule(who=st.integers(0, 1))
+    def reopen(self, who):
+        self.stores[who], self.used[who] = open_store(self.root), set()
+
+    @rule(dry_run=st.booleans())
+    def collect(self, dry_run):
+        collected = open_store(self.root).collect(dry_run=dry_run)
+        needed = self.used[0] | self.used[1] | set(self.standing.values())
+        removed = {each.address for each in collected.removed}
+        assert removed >= {request(version).address for version in self.whole - needed}
+        gone = (self.whole | self.damaged) - needed
+        assert len(removed) + collected.others.artifacts == len(gone)
+        if not dry_run:
+            self.whole -= gone
+            self.damaged -= gone
+
+    @invariant()
+    def versions_are_what_the_model_says(self):
+        listed = self.stores[0].products.list()
+        assert [(each.version, each.ref) for each in listed] == [
+            (number, self.refs[version]) for number, version in sorted(self.standing.items())[::-1]]
 
     @invariant()
     def what_is_visible_is_what_the_model_says(self):

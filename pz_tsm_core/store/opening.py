@@ -1,0 +1,40 @@
+"""Where a store is, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.model.artifact import Principal
+from pz_tsm_core.store.posix import PosixBackend
+from pz_tsm_core.store.store import Store
+
+LOCAL = Principal()
+
+
+def default_location() -> str:
+    """Location of the store when nobody says: PZ_TSM_STORE, else the user's data folder."""
+    return os.environ.get("PZ_TSM_STORE") or str(user_data_path("pz-tsm") / "store")
+
+
+def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:
+    """Open the store at a path or `file://` URL; its folders are made on the first publish.
+
+    Raises
+    ------
+    TsmError
+        `store.unsupported` for locations other than a folder.
+    """
+    text = str(location).removeprefix("file://")
+    root = Path(text).expanduser()
+    if "://" in text or (root.exists() and not root.is_dir()):
+        raise refuse(
+            Code.STORE_UNSUPPORTED, str(location), found="a location that is no folder",
+            expected="a folder on this machine or a file system that it mounts",
+            remedy="give the path of a folder",
+        )
+    root = root.absolute()
+    return Store(str(root), principal, PosixBackend(root))

@@ -34,6 +34,14 @@ ProductRef = Annotated[str, AfterValidator(is_ref)]
 #: What a product is: redshifts of one row a galaxy, a training set, or a table that a user put.
 ProductKind = Literal["compilation", "training_set", "table"]
 
+#: The table that people mean by a product of each kind.
+MAIN_TABLE: dict[ProductKind, str] = {
+    "table": "native", "compilation": "galaxies", "training_set": "training_set",
+}
+
+#: Key of the note by which the artifact of a user's table names the columns that were not taken in.
+LEFT_ALONE = "left alone"
+
 
 class ProductVersion(Value):
     """One version of a product: appended once, never changed, its number never used again.
@@ -67,6 +75,11 @@ class ProductVersion(Value):
     def ref(self) -> ArtifactRef:
         """What is handed out."""
         return self.artifacts[self.result]
+
+    @property
+    def table(self) -> str:
+        """Name of the table that people mean by it."""
+        return MAIN_TABLE[self.kind]
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"

@@ -12,6 +12,7 @@ from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, strictest
 from pz_tsm_core.model.product import ProductKind, ProductVersion, split_ref
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.records import RecordDamageError, Records, space_of
+from pz_tsm_core.store.refusals import admit
 
 if TYPE_CHECKING:
     from pz_tsm_core.store.store import Store
@@ -127,9 +128,10 @@ class Products:
         Raises
         ------
         TsmError
-            `product.name` when the name is none, or stands for another kind, or for others.
+            `product.name` when the name is none, or stands for another kind, or for others;
+            `store.access` when the principal could not see what it names.
         """
-        _plain(name)
+        admit(self._store.principal, access, _plain(name))
         for other in self._visible():
             if other != access and self._records.numbers(space_of(other), name):
                 raise _taken(name, f"a product for {other}", f"a product for {access}")
@@ -203,16 +205,7 @@ class Products:
         standing = self._whole(draft.name, latest) if latest else None
         if standing is None or standing.ref.content != draft.ref.content:
             return None
-        return standing if all(map(self._exists, standing.artifacts.values())) else None
-
-    def _exists(self, ref: ArtifactRef) -> bool:
-        try:
-            self._store.manifest(ref)
-        except TsmError as error:
-            if set(error.codes) <= {Code.STORE_MISSING, Code.STORE_CORRUPT}:
-                return False
-            raise
-        return True
+        return standing if all(map(self._store.peek, standing.artifacts.values())) else None
 
     def _unknown(self, name: str, asked: int | None, numbers: Mapping[int, bool]) -> TsmError:
         standing = [number for number, withdrawn in numbers.items() if not withdrawn]
@@ -225,7 +218,8 @@ class Products:
         return refuse(
             Code.PRODUCT_UNKNOWN, name if asked is None else f"{name}@{asked}",
             found=gone if asked is None or asked in numbers else f"no version {asked}",
-            expected=f"a version of it: {', '.join(map(str, standing)) or 'there is none now'}",
+            expected=("one of its versions: " + ", ".join(map(str, standing)) if standing
+                      else "a version that is not withdrawn"),
             remedy=f"use {name}@latest" if standing else "run its recipe or put its file again",
         )
 

@@ -1,4 +1,4 @@
-"""How the store tells that the file system refused."""
+"""How the store tells that the file system refused, or that somebody may not see something."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
+from pz_tsm_core.model.artifact import Access, Principal
 
 #: A disk, a quota or a limit of file size that is used up.
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -14,6 +15,10 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 #: What may pass by waiting; a full disk or a missing right does not.
 _PASSING = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
                       errno.ENETUNREACH, errno.ENOLCK})
+
+
+#: Codes of an artifact that is not there whole, which a new run makes good.
+LOST = frozenset({Code.STORE_MISSING, Code.STORE_CORRUPT})
 
 
 @contextmanager
@@ -29,3 +34,13 @@ def io_errors(where: str) -> Iterator[None]:
         ).problems[0]
         passing = error.errno in _PASSING
         raise (TransientError(problem) if passing else TsmError(problem)) from error
+
+
+def admit(principal: Principal, access: Access, where: str) -> None:
+    """Refuse what the principal may not see."""
+    if not access.admits(principal):
+        raise refuse(
+            Code.STORE_ACCESS, where, found=f"principal `{principal.name}`",
+            expected=f"one who may see {access}",
+            remedy="open the store as its owner, or with the data right",
+        )

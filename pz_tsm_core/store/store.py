@@ -11,13 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, TsmError, refuse
-from pz_tsm_core.model.artifact import (
-    Access,
-    ArtifactRef,
-    Manifest,
-    Principal,
-    StageRequest,
-)
+from pz_tsm_core.model.artifact import ArtifactRef, Manifest, Principal, StageRequest
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.store import manifests, tables
 from pz_tsm_core.store.backend import Backend
@@ -29,7 +23,7 @@ from pz_tsm_core.store.keys import ADDRESS, OBJECTS, key_of, key_of_ref
 from pz_tsm_core.store.making import agreed, fill_draft
 from pz_tsm_core.store.products import Products
 from pz_tsm_core.store.records import Records
-from pz_tsm_core.store.refusals import io_errors
+from pz_tsm_core.store.refusals import LOST, admit, io_errors
 from pz_tsm_core.store.seal import DamageError
 from pz_tsm_core.store.verify import Verified, verify
 
@@ -111,8 +105,17 @@ class Store:
                 )
             if manifest.content != ref.content:
                 raise DamageError(f"its content is {manifest.content}, not {ref.content}")
-        self._admit(manifest.access, _name(ref))
+        admit(self.principal, manifest.access, _name(ref))
         return manifest
+
+    def peek(self, ref: ArtifactRef) -> Manifest | None:
+        """Manifest of an artifact; None when it is missing or its manifest damaged."""
+        try:
+            return self.manifest(ref)
+        except TsmError as error:
+            if not LOST.issuperset(error.codes):
+                raise
+            return None
 
     def directory(self, ref: ArtifactRef) -> Path:
         """Folder of an artifact, to be read by other libraries and never written to."""
@@ -161,7 +164,7 @@ class Store:
         Exception
             Whatever `fill` raises; then nothing is published.
         """
-        self._admit(request.access, f"request {request.address}")
+        admit(self.principal, request.access, f"request {request.address}")
         key = key_of(request.stage, request.address)
         standing = None
         if self.hold(request.address):
@@ -240,7 +243,7 @@ class Store:
     def _verify(self, key: str) -> Manifest | None:
         manifest = self._inspector.manifest(key)
         if manifest is not None:
-            self._admit(manifest.access, key)
+            admit(self.principal, manifest.access, key)
             self._inspector.check_files(key, manifest)
         return manifest
 
@@ -271,14 +274,6 @@ class Store:
                 raise _corrupt(ref, error) from error
             with io_errors(_name(ref)):
                 raise
-
-    def _admit(self, access: Access, where: str) -> None:
-        if not access.admits(self.principal):
-            raise refuse(
-                Code.STORE_ACCESS, where, found=f"principal `{self.principal.name}`",
-                expected=f"one who may see {access}",
-                remedy="open the store as its owner, or with the data right",
-            )
 
 
 def _name(ref: ArtifactRef) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.artifact import ArtifactRef, Manifest
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.store.inspector import Inspector
 from pz_tsm_core.store.keys import key_of_ref
-
-_DAMAGE = {Code.STORE_MISSING, Code.STORE_CORRUPT}
+from pz_tsm_core.store.refusals import LOST
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def verify(
         try:
             manifest = manifest_of(ref)
         except TsmError as error:
-            if not _DAMAGE.issuperset(error.codes):
+            if not LOST.issuperset(error.codes):
                 raise
             damages += [f"{label}: {problem.found}" for problem in error.problems]
             continue

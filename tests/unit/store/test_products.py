@@ -82,7 +82,7 @@ def test_a_withdrawn_version_is_named_as_such_and_its_number_never_used_again(st
     problem = refusal(lambda: store.products.get("deep@2"))
     assert problem.code == Code.PRODUCT_UNKNOWN
     assert "withdrawn" in problem.found
-    assert problem.expected == "a version of it: 1"
+    assert problem.expected == "one of its versions: 1"
     assert add(store, "deep", 2).version == 3
 
 
@@ -102,7 +102,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(store):
     assert refusal(lambda: store.products.get("deap")).remedy == "did you mean `deep`?"
     assert refusal(lambda: store.products.versions("deap")).code == Code.PRODUCT_UNKNOWN
     problem = refusal(lambda: store.products.get("deep@7"))
-    assert (problem.found, problem.expected) == ("no version 7", "a version of it: 1")
+    assert (problem.found, problem.expected) == ("no version 7", "one of its versions: 1")
 
 
 @pytest.mark.parametrize("name", ["Deep", "../deep", "", "deep@", "deep@0", "a" * 64, "-deep"])

@@ -63,12 +63,14 @@ while time.time() < until:
         turns += 1
 print(turns)
 """
+# Collects again and again, for so many seconds or until it is told to end.
 GC = """
 import sys, time
+from pathlib import Path
 from pz_tsm_core.store import open_store
 root, until = sys.argv[1], time.time() + float(sys.argv[2])
 removed = 0
-while time.time() < until:
+while time.time() < until and not Path(root, "end").exists():
     removed += len(open_store(root).collect().removed)
 print(removed)
 """
@@ -207,6 +209,31 @@ def test_nothing_is_missed_by_runs_while_others_collect(tmp_path):
     assert turns > 20
     assert removed > 5, "the collector met nothing to do"
     assert_whole_at_the_end(tmp_path)
+
+
+def wait_until_few(root, count, collector):
+    while len(visible(root)) > count:
+        assert collector.poll() is None, collector.communicate()[1]
+        time.sleep(0.05)
+
+
+def test_a_whole_run_is_untouched_while_others_collect(run, mock_recipe, tmp_path):
+    root = tmp_path / "store"
+    publish(open_store(root), 1)  # needed by nobody
+    collector = child(GC, root, 600)
+    try:
+        wait_until_few(root, 0, collector)
+        done = run(mock_recipe, open_store(root))
+        made = {label: manifest.ref for label, manifest in done.manifests.items()}
+        version = done.store.products.add("mock", "training_set", made, "export")
+        del done
+        publish(open_store(root), 1)
+        wait_until_few(root, len(made), collector)
+    finally:
+        (root / "end").touch()
+        out, err = collector.communicate(timeout=120)
+    assert (out, err) == ("2\n", "")
+    assert open_store(root).verify(version).damages == ()
 
 
 @pytest.mark.prove

@@ -87,6 +87,13 @@ def test_what_an_open_store_has_used_is_kept_until_it_is_closed(tmp_path):
     assert not list((tmp_path / ".holds").iterdir())
 
 
+def test_the_first_artifact_of_a_new_store_is_held_too(tmp_path):
+    store = open_store(tmp_path / "new")
+    ref = publish(store, 1)
+    assert open_store(tmp_path / "new").collect().for_runs.artifacts == 1
+    assert store.read_table(ref, "t").num_rows == 1
+
+
 def test_an_address_that_was_looked_for_in_vain_is_held_once_it_stands(tmp_path):
     store, other = open_store(tmp_path), open_store(tmp_path)
     publish(other, 1)

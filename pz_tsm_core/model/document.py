@@ -48,8 +48,14 @@ class Document:
         return f"{self.name}{line}: {path}" if path else f"{self.name}{line}"
 
 
-def parse_document(text: str, name: str, *, code: Code | None = None) -> Document:
+def parse_document(
+    text: str, name: str, *, code: Code | None = None, tags: tuple[str, ...] = ()
+) -> Document:
     """Parse YAML text into a document; refuse what is no mapping or repeats a key.
+
+    Parameters
+    ----------
+    tags : beginnings of the tags that are passed over: what they mark is taken as it is written
 
     Raises
     ------
@@ -70,7 +76,7 @@ def parse_document(text: str, name: str, *, code: Code | None = None) -> Documen
     if not isinstance(node, yaml.MappingNode):
         found = "an empty text" if node is None else "a list or a single value"
         raise refuse(syntax, name, found=found, expected=expected, remedy=remedy)
-    construction = _Construction(name, syntax)
+    construction = _Construction(name, syntax, tags)
     content = construction.mapping(node, ())
     construction.problems.raise_if_any()
     return Document(name, content, construction.lines, code)
@@ -87,8 +93,8 @@ def _place(error: yaml.YAMLError, name: str) -> tuple[str, str]:
 class _Construction:
     """Turns YAML nodes into plain values, noting lines and repeated keys on the way."""
 
-    def __init__(self, name: str, syntax: Code) -> None:
-        self.name, self.syntax = name, syntax
+    def __init__(self, name: str, syntax: Code, tags: tuple[str, ...]) -> None:
+        self.name, self.syntax, self.tags = name, syntax, tags
         self.lines: dict[Loc, int] = {}
         self.problems = Problems()
         self.values = 0
@@ -100,7 +106,8 @@ class _Construction:
         if len(loc) > MAX_DEPTH or self.values > MAX_VALUES:
             raise self._refusal(node, "more levels or values than a person writes",
                                 f"{MAX_DEPTH} levels and {MAX_VALUES} values at most")
-        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+        plain = node.tag in _PLAIN or (self.tags and node.tag.startswith(self.tags))
+        if not isinstance(node, yaml.ScalarNode) and not plain:
             raise self._refusal(node, f"the tag {node.tag}", "plain mappings, lists and values")
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*loc, index)) for index, item in enumerate(node.value)]

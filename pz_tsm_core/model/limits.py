@@ -16,3 +16,6 @@ class Limits(Value):
     max_rows: int = Field(default=200_000_000, gt=0)
     max_columns: int = Field(default=5_000, gt=0)
     max_memory: int = Field(default=16 * GIB, gt=0)  # bytes of the columns that are read
+    max_expansion: int = Field(default=64 * GIB, gt=0)  # bytes that a compressed file unfolds to
+    max_ratio: int = Field(default=200, gt=0)  # and how many for each of its own, beyond 64 MiB
+    max_seconds: float = Field(default=600.0, gt=0)  # to unfold a file; to parse a large one

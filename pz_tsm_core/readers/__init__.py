@@ -1,5 +1,6 @@
 """The only room that parses table files which somebody else wrote."""
 
-from pz_tsm_core.readers.table import FORMATS, read_table
+from pz_tsm_core.readers.facts import ColumnFacts, TableFacts
+from pz_tsm_core.readers.table import FORMATS, describe_table, read_table
 
-__all__ = ["FORMATS", "read_table"]
+__all__ = ["FORMATS", "ColumnFacts", "TableFacts", "describe_table", "read_table"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.readers.facts import Facts, facts_of
 from pz_tsm_core.readers.source import Source
 
 #: What stands for a missing value.
@@ -20,44 +24,141 @@ _WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
 _FRAGILE = r"^-?(?:0[0-9]+|[0-9]{16,})$"
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
+_BOM = b"\xef\xbb\xbf"
+_SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a text file is divided.
+
+    Parameters
+    ----------
+    delimiter : character between two values
+    skip : lines before the line of names
+    nulls : what stands for a missing value
+    """
+
+    delimiter: str
+    skip: int = 0
+    nulls: tuple[str, ...] = NULLS
+
 
 def read_commas(source: Source) -> pa.Table:
-    """Read a comma-separated file with one line of column names."""
+    """Read a comma-separated file: comments at the top, one line of column names, rows."""
     return _read(source, ",")
 
 
 def read_tabs(source: Source) -> pa.Table:
-    """Read a tab-separated file with one line of column names."""
+    """Read a tab-separated file: comments at the top, one line of column names, rows."""
     return _read(source, "\t")
 
 
+def describe_commas(source: Source) -> Facts:
+    """Read a comma-separated file for what its columns are: only their values tell."""
+    table = read_commas(source)
+    return facts_of(len(table), table.schema)
+
+
+def describe_tabs(source: Source) -> Facts:
+    """Read a tab-separated file for what its columns are: only their values tell."""
+    table = read_tabs(source)
+    return facts_of(len(table), table.schema)
+
+
 def _read(source: Source, delimiter: str) -> pa.Table:
+    layout = Layout(delimiter, _comment_lines(source))
+    available = column_names(source, layout)
+    _check_names(source, layout, available)
+    text = read_text(source, layout, source.select(available))
+    return pa.table([_typed(column) for column in text.columns], names=text.column_names)
+
+
+def _comment_lines(source: Source) -> int:
+    """Lines before the names: they begin with # or are blank."""
+    lines = 0
+    with source.path.open("rb") as file:
+        while line := file.readline(BLOCK_BYTES):
+            if line.removeprefix(_BOM).strip() and not line.removeprefix(_BOM).startswith(b"#"):
+                return lines
+            lines += 1
+    raise source.empty("no line of column names")
+
+
+def _check_names(source: Source, layout: Layout, names: Sequence[str]) -> None:
+    """Refuse what was divided wrongly, and rows that would be taken for names."""
+    used = _SEPARATORS[layout.delimiter]
+    remedy = f"save it divided by {used}, with one line of column names"
+    others = [word for mark, word in _SEPARATORS.items() if mark in names[0]]
+    if len(names) == 1 and others:
+        raise source.unsupported(
+            f"the one column name `{names[0]}`, divided by {others[0]}", f"{used} between names",
+            remedy)
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    if 2 * len(numbers) >= len(names):
+        raise source.unsupported(
+            f"the number {numbers[0].strip()} as a column name: a row of data",
+            "a line of column names before the rows", "add the line of names; no # before it")
+
+
+def column_names(source: Source, layout: Layout) -> list[str]:
+    """Names of the columns, in their order, as they stand there.
+
+    Raises
+    ------
+    TsmError
+        `table.empty` without a line of names, `file.limit` for too many, `file.damaged`.
+    """
+    _check_width(source, layout)
     try:
-        names = source.select(_open(source, delimiter).schema.names)
+        return list(_open(source, layout).schema.names)
+    except ValueError as error:  # ArrowInvalid, or a name that is no UTF-8
+        raise _refusal(source, str(error)) from None
+
+
+def _check_width(source: Source, layout: Layout) -> None:
+    """Refuse too many columns by the line of names: to open a million takes half a minute."""
+    with source.path.open("rb") as file:
+        for _ in range(layout.skip):
+            file.readline()
+        count = file.readline(BLOCK_BYTES).count(layout.delimiter.encode()) + 1
+    if count > source.limits.max_columns:
+        raise source.too_large(f"{count} columns", f"{source.limits.max_columns}")
+
+
+def read_text(source: Source, layout: Layout, names: Sequence[str]) -> pa.Table:
+    """Read columns as text, in the order asked for.
+
+    Raises
+    ------
+    TsmError
+        `file.damaged` for rows of unequal length or bytes that are no UTF-8, `file.limit`,
+        `table.empty`.
+    """
+    try:
         batches, taken, rows = [], 0, 0
-        for batch in _open(source, delimiter, names):
+        for batch in _open(source, layout, names):
             taken, rows = taken + batch.nbytes, rows + len(batch)
             source.check_memory(taken)
             batches.append(batch)
-    except pa.ArrowInvalid as error:
-        raise _refusal(source, " ".join(str(error).split())) from None
+    except ValueError as error:  # ArrowInvalid, or a name that is no UTF-8
+        raise _refusal(source, str(error)) from None
     source.check_size(rows, 1)
-    table = pa.Table.from_batches(batches)
-    columns = [_typed(table[name]) for name in names]
-    return pa.table(columns, names=names)
+    return pa.Table.from_batches(batches)
 
 
 def _open(
-    source: Source, delimiter: str, names: list[str] | None = None
+    source: Source, layout: Layout, names: Sequence[str] = ()
 ) -> pacsv.CSVStreamingReader:
     return pacsv.open_csv(
         source.path,
-        pacsv.ReadOptions(block_size=BLOCK_BYTES),
-        pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        pacsv.ReadOptions(block_size=BLOCK_BYTES, skip_rows=layout.skip),
+        pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
         pacsv.ConvertOptions(
             include_columns=names,
-            column_types=dict.fromkeys(names or (), pa.string()),
-            null_values=list(NULLS),
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=list(layout.nulls),
             strings_can_be_null=True,
         ),
     )
@@ -66,10 +167,10 @@ def _open(
 def _refusal(source: Source, message: str) -> Exception:
     if "Empty CSV file" in message:
         return source.empty("no line of column names")
-    return refuse(Code.FILE_DAMAGED, f"{source.path}", found=message,
-                  expected="UTF-8 text: one line of names, then rows, divided by commas (.csv) or "
-                  "tabs (.tsv)",
-                  remedy="convert it: no comment lines, no other separator or encoding")
+    return source.damaged(
+        message, expected="UTF-8 text: one line of names, then rows, divided by commas (.csv) or "
+        "tabs (.tsv)", remedy="convert it: no comments below the names, no other separator or "
+        "encoding")
 
 
 def _typed(text: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 
-from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.readers.arrays import fixed_text
+from pz_tsm_core.readers.facts import ColumnFacts, Facts, column_facts, described_field
 from pz_tsm_core.readers.source import Source
 
 BLOCK = 2880
@@ -43,7 +44,10 @@ class Field:
     scale: float
     zero: float
     strings: bool  # TDIM divides the characters into several texts
-    unit: str  # as TUNIT says; empty where it says nothing
+    # As TUNIT, TUCD and TCOMM say; empty where they say nothing.
+    unit: str
+    ucd: str
+    description: str
 
     @property
     def is_scalar(self) -> bool:
@@ -53,9 +57,9 @@ class Field:
         return self.code in _NUMPY and self.repeat == 1
 
     @property
-    def metadata(self) -> dict[str, str] | None:
-        """What Arrow keeps beside the column: its unit."""
-        return {"unit": self.unit} if self.unit else None
+    def form(self) -> str:
+        """What TFORM says."""
+        return f"TFORM {self.repeat}{self.code}"
 
     @property
     def dtype(self) -> str:
@@ -63,8 +67,53 @@ class Field:
         return f"S{self.repeat}" if self.code == "A" else _NUMPY[self.code]
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of a table stand: so many of so many bytes, from byte `start` on."""
+
+    fields: list[Field]
+    rows: int
+    width: int
+    start: int
+
+
 def read(source: Source) -> pa.Table:
     """Read the first binary table: native byte order, TNULL as null, padding removed."""
+    layout = _layout(source)
+    chosen = _choose(layout.fields, source)
+    source.check_size(layout.rows, sum(field.width for field in chosen))
+    dtype = np.dtype({
+        "names": [f"{number}" for number in range(len(chosen))],
+        "formats": [field.dtype for field in chosen],
+        "offsets": [field.offset for field in chosen],
+        "itemsize": layout.width,
+    })
+    data = np.memmap(source.path, dtype, mode="r", offset=layout.start, shape=(layout.rows,))
+    arrays = [_decode(np.asarray(data[f"{number}"]), field, source)
+              for number, field in enumerate(chosen)]
+    columns = [_described(field, array.type) for field, array in zip(chosen, arrays, strict=True)]
+    return pa.table(arrays, schema=pa.schema(columns))
+
+
+def describe(source: Source) -> Facts:
+    """Say what the headers tell of the first binary table."""
+    layout = _layout(source)
+    return Facts(layout.rows, tuple(_facts(field, source) for field in layout.fields))
+
+
+def _facts(field: Field, source: Source) -> ColumnFacts:
+    if field.is_scalar:
+        kind = _decode(np.empty(0, field.dtype), field, source).type
+        return column_facts(_described(field, kind))
+    return ColumnFacts(field.name, field.form, field.unit, field.ucd, field.description,
+                       usable=False)
+
+
+def _described(field: Field, kind: pa.DataType) -> pa.Field:
+    return described_field(field.name, kind, field.unit, field.ucd, field.description)
+
+
+def _layout(source: Source) -> Layout:
     try:
         # What is odd but harmless in a header is no reason to speak; what is wrong is checked.
         with warnings.catch_warnings(), source.path.open("rb") as file:
@@ -76,39 +125,29 @@ def read(source: Source) -> pa.Table:
         raise source.damaged(f"a header that cannot be read: {error}") from None
     if sum(field.width for field in fields) != width:
         raise source.damaged(f"columns of {sum(f.width for f in fields)} bytes in rows of {width}")
-    chosen = _choose(fields, source)
-    source.check_size(rows, sum(field.width for field in chosen))
-    dtype = np.dtype({
-        "names": [f"{number}" for number in range(len(chosen))],
-        "formats": [field.dtype for field in chosen],
-        "offsets": [field.offset for field in chosen],
-        "itemsize": width,
-    })
-    data = np.memmap(source.path, dtype, mode="r", offset=start, shape=(rows,))
-    arrays = [_decode(np.asarray(data[f"{number}"]), field, source)
-              for number, field in enumerate(chosen)]
-    columns = [pa.field(field.name, array.type, metadata=field.metadata)
-               for field, array in zip(chosen, arrays, strict=True)]
-    return pa.table(arrays, schema=pa.schema(columns))
+    return Layout(fields, rows, width, start)
 
 
 def _find_table(file: BinaryIO, source: Source) -> tuple[fits.Header, int]:
-    """Header of the first binary table and the byte at which its data begin."""
-    size, tables = source.path.stat().st_size, "no table"
+    """Header of the first binary table, or of the one asked for, and where its data begin."""
+    size, others = source.path.stat().st_size, list[str]()
     while file.tell() < size:
         header = fits.Header.fromfile(file, endcard=True, padding=True)
         start, length = file.tell(), _data_bytes(header)
         if start + length > size:
             raise source.damaged(f"{size} bytes where the headers declare {start + length}")
         kind = str(header.get("XTENSION", "")).strip()
-        if kind == "BINTABLE" and not header.get("ZIMAGE") and not header.get("ZTABLE"):
+        wanted = source.table in (None, str(header.get("EXTNAME", "")).strip())
+        plain = not header.get("ZIMAGE") and not header.get("ZTABLE")
+        if kind == "BINTABLE" and plain and wanted:
             return header, start
         if kind:
-            tables = f"extensions of type {kind} only"
+            others.append(f"{header.get('EXTNAME', 'one without a name')} ({kind})")
         file.seek(min(size, start + -(-length // BLOCK) * BLOCK))
-    raise refuse(Code.FILE_FORMAT, f"{source.path}", found=tables,
-                 expected="a binary table (BINTABLE), not compressed",
-                 remedy="convert the table, for example with astropy.table")
+    named = f" of the name `{source.table}`" if source.table else ""
+    raise source.unsupported("extensions " + ", ".join(others) if others else "no extensions",
+                             f"a binary table (BINTABLE){named}, not compressed",
+                             "convert the table, for example with astropy.table")
 
 
 def _data_bytes(header: fits.Header) -> int:
@@ -139,6 +178,8 @@ def _fields(header: fits.Header, source: Source) -> list[Field]:
             scale=float(header.get(f"TSCAL{n}", 1)), zero=float(header.get(f"TZERO{n}", 0)),
             strings="," in str(header.get(f"TDIM{n}", "")),
             unit=str(header.get(f"TUNIT{n}", "")).strip(),
+            ucd=str(header.get(f"TUCD{n}", "")).strip(),
+            description=str(header.get(f"TCOMM{n}", "")).strip(),
         ))
         offset += width
     return fields
@@ -148,15 +189,15 @@ def _choose(fields: list[Field], source: Source) -> list[Field]:
     names = source.select([field.name for field in fields])
     by_name = {field.name: field for field in fields}
     chosen = [by_name[name] for name in names]
-    unusable = {f.name: f"TFORM {f.repeat}{f.code}" for f in chosen if not f.is_scalar}
+    unusable = {f.name: f.form for f in chosen if not f.is_scalar}
     if unusable:
         raise source.unusable(unusable)
     return chosen
 
 
-def _decode(raw: npt.NDArray[np.generic], field: Field, source: Source) -> pa.Array:
+def _decode(raw: npt.NDArray[Any], field: Field, source: Source) -> pa.Array:
     if field.code == "A":
-        return _text(raw, field, source)
+        return pc.utf8_rtrim(fixed_text(raw, field.name, source), " ")
     if field.code == "L":
         return pa.array(raw == ord("T"), mask=(raw != ord("T")) & (raw != ord("F")))
     native = raw.astype(raw.dtype.newbyteorder("="))
@@ -175,13 +216,3 @@ def _scaled(values: npt.NDArray[np.generic], field: Field) -> npt.NDArray[np.gen
     ):
         return values.astype(np.int64) + int(field.zero)
     return values.astype(np.float64) * field.scale + field.zero
-
-
-def _text(raw: npt.NDArray[np.generic], field: Field, source: Source) -> pa.Array:
-    try:
-        text = pa.array(np.ascontiguousarray(raw)).cast(pa.string())
-    except pa.ArrowInvalid:
-        raise source.damaged(f"bytes in `{field.name}` that are no text") from None
-    if pc.any(pc.match_substring(text, "\0")).as_py():
-        text = pc.replace_substring_regex(text, "(?s)\0.*", "")  # a NUL ends the text
-    return pc.utf8_rtrim(text, " ")

@@ -2,51 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pz_tsm_core.readers.astropy_header import Header, parse_header
+from pz_tsm_core.readers.facts import ColumnFacts, Facts, column_facts, described_field
 from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers.votable_scan import Scan
 
 #: Rows that are decoded between two looks at the memory they take.
 BATCH_ROWS = 65_536
 
+#: Where astropy, and VOParquet 1.0, keep what they know of the columns.
+ASTROPY, VOTABLE = b"table_meta_yaml", b"IVOA.VOTable-Parquet.content"
+
 
 def read(source: Source) -> pa.Table:
     """Read flat columns of a Parquet file; pages that carry checksums are verified."""
+    with _opened(source) as file:
+        return _read(file, source)
+
+
+def describe(source: Source) -> Facts:
+    """Say what the footer declares; no rows are read."""
+    with _opened(source) as file:
+        header = _astropy_header(file.schema_arrow, source)
+        fields = _described(file.schema_arrow, header, source)
+        names = set(header.names) if header else set(file.schema_arrow.names)
+        return Facts(file.metadata.num_rows, tuple(
+            column_facts(field, usable=is_flat(field.type))
+            for field in fields if field.name in names))
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
-            return _read(file, source)
-    except (pa.ArrowException, OSError) as error:
-        raise source.damaged(" ".join(str(error).split())) from None
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise source.damaged(str(error)) from None
 
 
 def _read(file: pq.ParquetFile, source: Source) -> pa.Table:
-    names = source.select(file.schema_arrow.names)
-    schema = pa.schema([file.schema_arrow.field(name) for name in names])
-    unusable = {field.name: str(field.type) for field in schema if not _is_flat(field.type)}
+    header = _astropy_header(file.schema_arrow, source)
+    available = [name for name in file.schema_arrow.names if not header or name in header.names]
+    names = source.select(available)
+    stored = header.with_masks(names) if header else names
+    schema = pa.schema([file.schema_arrow.field(name) for name in stored],
+                       file.schema_arrow.metadata)
+    unusable = {field.name: str(field.type) for field in schema if not is_flat(field.type)}
     if unusable:
         raise source.unusable(unusable)
     rows = file.metadata.num_rows
     source.check_size(rows, sum(_least_bytes(field.type) for field in schema))
-    batches, taken = [], 0
-    for batch in file.iter_batches(BATCH_ROWS, columns=names):
-        taken += batch.nbytes
-        source.check_memory(taken)
-        batches.append(batch.select(names))
-    table = pa.Table.from_batches(batches, schema if not batches else None)
+    table = pa.Table.from_batches(list(_batches(file, stored, source)))
     if len(table) != rows:
         raise source.damaged(f"{len(table)} rows where the footer says {rows}")
     table.validate(full=True)  # text that is no UTF-8 would fail later, and far from here
-    return table.cast(_plain_schema(table.schema)).replace_schema_metadata(None)
+    table = table.cast(pa.schema(_described(schema, header, source)))
+    return header.apply_masks(table) if header else table
 
 
-def _is_flat(type_: pa.DataType) -> bool:
+def _batches(file: pq.ParquetFile, names: list[str], source: Source) -> Iterator[pa.RecordBatch]:
+    taken = 0
+    for batch in file.iter_batches(BATCH_ROWS, columns=names):
+        taken += batch.nbytes
+        source.check_memory(taken)
+        yield batch.select(names)
+
+
+def is_flat(type_: pa.DataType) -> bool:
     """Whether a row holds one value of a basic type; extension types may run code of theirs."""
     if isinstance(type_, pa.BaseExtensionType) or pa.types.is_nested(type_):
         return False
-    return not pa.types.is_dictionary(type_) or _is_flat(type_.value_type)
+    return not pa.types.is_dictionary(type_) or is_flat(type_.value_type)
 
 
 def _least_bytes(type_: pa.DataType) -> int:
@@ -57,10 +89,6 @@ def _least_bytes(type_: pa.DataType) -> int:
         return 4
 
 
-def _plain_schema(schema: Iterable[pa.Field]) -> pa.Schema:
-    return pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
-
-
 def _plain(type_: pa.DataType) -> pa.DataType:
     """The type in which the library holds such values."""
     if pa.types.is_dictionary(type_):
@@ -68,3 +96,25 @@ def _plain(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
         return pa.string()
     return pa.float32() if pa.types.is_float16(type_) else type_
+
+
+def _astropy_header(schema: pa.Schema, source: Source) -> Header | None:
+    text = (schema.metadata or {}).get(ASTROPY)
+    return parse_header(text.decode("utf-8", "replace"), source) if text else None
+
+
+def _described(schema: pa.Schema, header: Header | None, source: Source) -> list[pa.Field]:
+    """The fields as the library holds them, with all that the file says of the columns."""
+    told = {}
+    if xml := (schema.metadata or {}).get(VOTABLE):
+        told = {one.name: one.facts for table in Scan(source).read([xml]) for one in table.fields}
+    if header:
+        told |= {column.name: column.facts for column in header.columns}
+    return [_described_field(field, told.get(field.name)) for field in schema]
+
+
+def _described_field(field: pa.Field, told: ColumnFacts | None) -> pa.Field:
+    own = column_facts(field)
+    words = own if told is None else told
+    return described_field(field.name, _plain(field.type), own.unit or words.unit,
+                           own.ucd or words.ucd, own.description or words.description)

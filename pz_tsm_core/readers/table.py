@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -11,8 +13,21 @@ import pyarrow as pa
 
 from pz_tsm_core.errors import Code, nearest, refuse
 from pz_tsm_core.model.limits import Limits
-from pz_tsm_core.readers import from_csv, from_fits, from_parquet
-from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers import (
+    confined,
+    from_csv,
+    from_ecsv,
+    from_fits,
+    from_hdf5,
+    from_parquet,
+    from_votable,
+)
+from pz_tsm_core.readers.compression import unfolded
+from pz_tsm_core.readers.facts import Facts, TableFacts
+from pz_tsm_core.readers.source import ROW_LABELS, Source
+
+#: Bytes at the beginning of a file among which a format must show itself.
+START = 1024
 
 
 @dataclass(frozen=True)
@@ -22,19 +37,33 @@ class Format:
     Parameters
     ----------
     suffixes : endings of file names, in lower case
-    magic : the first bytes of every file of the format; empty where it has none
+    magic : what the first bytes of every file of the format look like; None where it has none
+    confined : whether its parser is too large to be trusted, and runs in a process of its own
+    several : whether a file may hold several tables, of which one can be named
     """
 
     suffixes: tuple[str, ...]
-    magic: bytes
+    magic: re.Pattern[bytes] | None
     read: Callable[[Source], pa.Table]
+    describe: Callable[[Source], Facts]
+    confined: bool = False
+    several: bool = False
 
 
 FORMATS = {
-    "parquet": Format((".parquet", ".pq"), b"PAR1", from_parquet.read),
-    "csv": Format((".csv",), b"", from_csv.read_commas),
-    "tsv": Format((".tsv",), b"", from_csv.read_tabs),
-    "fits": Format((".fits", ".fit", ".fts"), b"SIMPLE  =", from_fits.read),
+    "parquet": Format((".parquet", ".pq", ".parq"), re.compile(rb"PAR1"),
+                      from_parquet.read, from_parquet.describe),
+    "csv": Format((".csv",), None, from_csv.read_commas, from_csv.describe_commas),
+    "tsv": Format((".tsv",), None, from_csv.read_tabs, from_csv.describe_tabs),
+    "fits": Format((".fits", ".fit", ".fts"), re.compile(rb"SIMPLE  ="),
+                   from_fits.read, from_fits.describe, several=True),
+    "votable": Format((".xml", ".vot", ".votable"),
+                      re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE|(\w+:)?VOTABLE)"),
+                      from_votable.read, from_votable.describe, confined=True, several=True),
+    "ecsv": Format((".ecsv",), re.compile(rb"(\xef\xbb\xbf)?# ?%ECSV"),
+                   from_ecsv.read, from_ecsv.describe, confined=True),
+    "hdf5": Format((".h5", ".hdf5", ".hdf"), re.compile(rb"\x89HDF\r\n\x1a\n"),
+                   from_hdf5.read, from_hdf5.describe, confined=True, several=True),
 }
 
 
@@ -43,54 +72,100 @@ def read_table(
     *,
     format: str | None = None,  # noqa: A002 - the word that every reader of tables uses
     columns: Iterable[str] | None = None,
+    table: str | None = None,
     limits: Limits | None = None,
 ) -> pa.Table:
     """Read a table that somebody else wrote, checked and with its integers whole.
 
     Whole numbers never pass through float, missing values among them included; dictionaries are
-    decoded, blanks that pad FITS strings removed, row labels of pandas left out.
+    decoded, blanks that pad FITS strings removed, row labels of pandas left out. What the file
+    says of a column stands in its field's metadata: `unit`, `ucd`, `description`. Compressed
+    files are unfolded on the way (docs/reference/formats.md).
 
     Parameters
     ----------
     format : a key of `FORMATS`; by default the ending of the file name says it
     columns : the columns to read, in this order; by default all
+    table : of a file that holds several: path of an HDF5 group or dataset, name of a VOTable
+        TABLE or of a FITS extension; by default the only or first one
     limits : how much to take in before refusing
 
     Raises
     ------
     TsmError
         `file.missing`, `file.format`, `file.damaged`, `file.limit`, `table.empty`,
-        `table.missing-column`, `table.duplicate-column` or `table.column-type`.
+        `table.missing-column`, `table.duplicate-column`, `table.column-type`, or `store.io` when
+        there is no room to unfold a file.
     """
     wanted = None if columns is None else tuple(columns)
-    source = Source(Path(path), wanted, limits or Limits())
-    kind = _format(source.path, format)
-    _check_file(source, kind)
-    table = kind.read(source)
-    if not len(table):
+    source = Source(Path(path), wanted, limits or Limits(), str(path), table)
+    with _opened(source, format) as (name, plain):
+        kind = FORMATS[name]
+        rows = confined.read(name, plain) if kind.confined else kind.read(plain)
+    if not len(rows):
         raise source.empty("no rows")
-    return table
+    return rows
 
 
-def _format(path: Path, name: str | None) -> Format:
-    if name is None:
-        for kind in FORMATS.values():
-            if path.name.lower().endswith(kind.suffixes):
-                return kind
-    elif name in FORMATS:
-        return FORMATS[name]
-    raise refuse(Code.FILE_FORMAT, f"{path}",
-                 found=f"the format `{name}`" if name else f"the ending `{path.suffix}`",
-                 expected=f"one of {', '.join(FORMATS)}",
-                 remedy=nearest(name or path.suffix.lstrip("."), FORMATS))
+def describe_table(
+    path: str | PathLike[str],
+    *,
+    format: str | None = None,  # noqa: A002
+    table: str | None = None,
+    limits: Limits | None = None,
+) -> TableFacts:
+    """Say what a table file holds: its format, how many rows, and every column.
+
+    Headers and footers tell where the format has them; text files are read. Columns that
+    `read_table` cannot read are told as well.
+
+    Raises
+    ------
+    TsmError
+        as `read_table`.
+    """
+    source = Source(Path(path), None, limits or Limits(), str(path), table)
+    with _opened(source, format) as (name, plain):
+        kind = FORMATS[name]
+        facts = confined.describe(name, plain) if kind.confined else kind.describe(plain)
+    columns = tuple(one for one in facts.columns if not ROW_LABELS.fullmatch(one.name))
+    return TableFacts(facts.rows, columns, name)
 
 
-def _check_file(source: Source, kind: Format) -> None:
+@contextmanager
+def _opened(source: Source, format_: str | None) -> Iterator[tuple[str, Source]]:
+    """The name of the format and the plain file, both checked."""
+    if format_ is not None and format_ not in FORMATS:
+        raise _unknown(source, f"the format `{format_}`", format_)
+    _check_file(source)
+    with unfolded(source) as (plain, file_name):
+        name = format_ or _format_of(source, file_name)
+        if source.table is not None and not FORMATS[name].several:
+            raise source.unsupported(f"table={source.table!r} for {name}",
+                                     "a format whose files hold several tables",
+                                     "leave it out")
+        _check_start(plain, name)
+        yield name, plain
+
+
+def _format_of(source: Source, file_name: str) -> str:
+    for name, kind in FORMATS.items():
+        if file_name.lower().endswith(kind.suffixes):
+            return name
+    suffix = Path(file_name).suffix
+    raise _unknown(source, f"the ending `{suffix}`", suffix.lstrip("."))
+
+
+def _unknown(source: Source, found: str, word: str) -> Exception:
+    return source.unsupported(found, f"one of {', '.join(FORMATS)}",
+                              f"name it by its ending or by `format`: {nearest(word, FORMATS)}")
+
+
+def _check_file(source: Source) -> None:
     path = source.path
     try:
         size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(len(kind.magic))
+        path.open("rb").close()
     except FileNotFoundError:
         raise refuse(Code.FILE_MISSING, f"{path}", found="no such file", expected="a table file",
                      remedy="correct the path; it counts from the current directory") from None
@@ -102,5 +177,20 @@ def _check_file(source: Source, kind: Format) -> None:
         raise source.empty("a file of 0 bytes")
     if size > source.limits.max_bytes:
         raise source.too_large(f"{size} bytes", f"{source.limits.max_bytes}")
-    if start != kind.magic:
-        raise source.damaged(f"a beginning that no such file has ({start!r})")
+
+
+def _check_start(source: Source, name: str) -> None:
+    """Refuse a file that begins otherwise than its format does."""
+    with source.path.open("rb") as file:
+        start = file.read(START)
+    own = FORMATS[name].magic
+    if own and own.match(start):
+        return
+    others = [other for other, kind in FORMATS.items() if kind.magic and kind.magic.match(start)]
+    # The header of ECSV is a comment to CSV.
+    if own is None and set(others) <= {"ecsv"}:
+        return
+    found = f"bytes of {others[0]}" if others else f"a beginning that no {name} has ({start[:8]!r})"
+    raise source.damaged(found, f"bytes of {name}, as the ending or `format` says",
+                         f"read it as {others[0]}: name it so, or give `format`" if others
+                         else "look at what the file holds; was a page of errors saved?")

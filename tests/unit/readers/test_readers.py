@@ -151,7 +151,7 @@ def test_a_header_that_repeats_a_name_is_refused(tmp_path):
 @pytest.mark.parametrize(("name", "content", "code"), [
     ("none.csv", None, Code.FILE_MISSING),
     ("table.xlsx", b"PK", Code.FILE_FORMAT),
-    ("table.csv.gz", b"\x1f\x8b", Code.FILE_FORMAT),
+    ("table.csv.gz", b"\x1f\x8b", Code.FILE_DAMAGED),
     ("table.parquet", b"", Code.TABLE_EMPTY),
     ("table.csv", b"", Code.TABLE_EMPTY),
     ("table.csv", b"\n\n", Code.TABLE_EMPTY),

@@ -1,0 +1,186 @@
+"""HATS catalogues and collections as tables of redshifts: whole, checked, without their margins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from pz_tsm_core.errors import Code, TsmError, refuse
+from pz_tsm_core.files import digest_file
+from pz_tsm_core.model.artifact import sha256_of
+from pz_tsm_core.model.limits import Limits
+from pz_tsm_core.readers import ColumnFacts, TableFacts, describe_table, read_table
+from pz_tsm_core.readers.source import Source
+from pz_tsm_core.sky.catalog import require_hats
+from pz_tsm_core.sky.uncompiled import hats
+
+#: Columns that say where a row lies in the catalogue, not what it is.
+LAYOUT_COLUMNS = {"_healpix_29", "Norder", "Dir", "Npix"}
+
+COLLECTION, PARTITIONS = "collection.properties", "partition_info.csv"
+PROPERTIES = ("hats.properties", "properties")
+
+#: Kinds of catalogue whose rows are sources on the sky, each once.
+KINDS = ("object", "source")
+
+#: Endings of partitions: a file's, or `/` for a folder of files.
+_SUFFIX = re.compile(r"/|(\.\w+)+")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A catalogue on disk.
+
+    Parameters
+    ----------
+    root : the folder that was named, of a collection or a catalogue
+    primary : the folder of the catalogue itself
+    rows : as its properties say; None where they do not
+    files : of the partitions, in the order of the sky
+    """
+
+    root: Path
+    primary: Path
+    rows: int | None
+    files: tuple[Path, ...]
+
+
+def read_hats(
+    path: str | Path,
+    columns: Iterable[str] | None = None,
+    limits: Limits | None = None,
+) -> pa.Table:
+    """Read all partitions of a HATS catalogue, or of the primary one of a collection.
+
+    Rows come in the order of the sky, whatever the file system lists first. Pages that carry
+    checksums are verified.
+
+    Parameters
+    ----------
+    columns : the columns to read, in this order; by default all but `_healpix_29` and the
+        older `Norder`, `Dir` and `Npix`
+    limits : for the catalogue as a whole
+
+    Raises
+    ------
+    TsmError
+        `catalog.invalid` for what is no catalogue, lacks a partition, has one too many, or other
+        rows than its properties say; `table.*`, `file.damaged` and `file.limit` as `read_table`.
+    """
+    bounds = limits or Limits()
+    facts, files = _facts(_open(path), bounds)
+    wanted = None if columns is None else tuple(columns)
+    source = Source(Path(path), wanted, bounds, str(path))
+    names = source.select(_names(facts.columns, with_layout=columns is not None))
+    source.check_size(facts.rows, 1)
+    tables, taken = [], 0
+    for file in files:
+        tables.append(read_table(file, format="parquet", columns=names, limits=bounds))
+        taken += tables[-1].nbytes
+        source.check_memory(taken)
+    return pa.concat_tables(tables)
+
+
+def describe_hats(path: str | Path, limits: Limits | None = None) -> TableFacts:
+    """Say what a HATS catalogue holds, from the footers of its partitions."""
+    facts, _ = _facts(_open(path), limits or Limits())
+    names = _names(facts.columns, with_layout=False)
+    return TableFacts(facts.rows, tuple(c for c in facts.columns if c.name in names), "hats")
+
+
+def digest_hats(path: str | Path) -> str:
+    """Digest by which a catalogue that is read as redshifts is known: of all that is read.
+
+    sha256 over the sorted (relative path, sha256 of the bytes) of its partitions, its list of
+    partitions and its properties; margins, maps and metadata files do not count.
+
+    Raises
+    ------
+    TsmError
+        `catalog.invalid` as `read_hats`.
+    """
+    opened = _open(path)
+    told = [opened.root / COLLECTION,
+            *(opened.primary / name for name in (*PROPERTIES, PARTITIONS))]
+    files = {file for file in (*opened.files, *told) if file.is_file()}
+    return sha256_of(sorted([file.relative_to(opened.root).as_posix(), digest_file(file)]
+                            for file in files))
+
+
+def _open(path: str | Path) -> Opened:
+    require_hats(path)
+    root = Path(path)
+    try:
+        primary = _primary(root)
+        properties = hats.catalog.TableProperties.read_from_dir(primary)
+        if properties.catalog_type not in KINDS:
+            raise _invalid(primary, f"a catalogue of the kind `{properties.catalog_type}`",
+                           f"one of the kinds {', '.join(KINDS)}")
+        if not (primary / PARTITIONS).is_file():
+            raise _invalid(primary, f"no {PARTITIONS}", "a list of its partitions")
+        pixels = hats.catalog.PartitionInfo.read_from_dir(primary).get_healpix_pixels()
+        files = _partition_files(primary, pixels, properties.npix_suffix)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _invalid(root, " ".join(str(error).split()), "a catalogue that hats can open"
+                       ) from None
+    return Opened(root, primary, properties.total_rows, files)
+
+
+def _primary(root: Path) -> Path:
+    """Folder of the catalogue: of a collection, the one that it names, inside it."""
+    if not (root / COLLECTION).is_file():
+        return root
+    collection = hats.catalog.dataset.collection_properties.CollectionProperties
+    named = str(collection.read_from_dir(root).hats_primary_table_url)
+    if PurePosixPath(named).is_absolute() or ".." in PurePosixPath(named).parts or ":" in named:
+        raise _invalid(root, f"the primary table `{named}`", "a folder inside the collection")
+    return root / named
+
+
+def _partition_files(primary: Path, pixels: Sequence[Any], suffix: str) -> tuple[Path, ...]:
+    """Files of all partitions, each where its list says, and no others."""
+    if not _SUFFIX.fullmatch(suffix):
+        raise _invalid(primary, f"partitions that end in `{suffix}`", "an ending such as .parquet")
+    listed = [Path(str(hats.io.paths.pixel_catalog_file(primary, pixel, npix_suffix=suffix)))
+              for pixel in pixels]
+    there = set(primary.glob("dataset/Norder=*/Dir=*/Npix=*"))
+    for found, extra in (("no partition", set(listed) - there),
+                         ("a partition that is not listed,", there - set(listed))):
+        if extra:
+            raise _invalid(primary, f"{found} {min(extra).relative_to(primary)}"
+                           + (f" and {len(extra) - 1} others" if len(extra) > 1 else ""),
+                           f"the partitions of {PARTITIONS}")
+    if suffix != "/":
+        return tuple(listed)
+    return tuple(file for folder in listed for file in sorted(folder.iterdir())
+                 if not file.name.startswith(("_", ".")))
+
+
+def _facts(opened: Opened, limits: Limits) -> tuple[TableFacts, list[Path]]:
+    """Rows and columns, the same columns in every partition; and the partitions with rows."""
+    rows, columns, filled = 0, tuple[ColumnFacts, ...](), []
+    for file in opened.files:
+        facts = describe_table(file, format="parquet", limits=limits)
+        columns = columns or facts.columns
+        if [(c.name, c.type) for c in facts.columns] != [(c.name, c.type) for c in columns]:
+            raise _invalid(opened.root, f"other columns in {file.relative_to(opened.root)}",
+                           f"those of {opened.files[0].relative_to(opened.root)}")
+        rows += facts.rows
+        filled += [file] if facts.rows else []
+    if opened.rows not in (None, rows):
+        raise _invalid(opened.root, f"{rows} rows", f"{opened.rows}, as its properties say")
+    return TableFacts(rows, columns, "hats"), filled
+
+
+def _names(columns: Sequence[ColumnFacts], *, with_layout: bool) -> list[str]:
+    return [c.name for c in columns if with_layout or c.name not in LAYOUT_COLUMNS]
+
+
+def _invalid(root: Path, found: str, expected: str) -> TsmError:
+    return refuse(Code.CATALOG_INVALID, str(root), found=found, expected=expected,
+                  remedy="check the copy, or make it again with hats-import")

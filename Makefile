@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove rail bench-mock pictures lock clean
+.PHONY: demo test lint coverage prove rail bench-mock bench-report pictures lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -57,6 +57,9 @@ $(RAIL): infra/rail.lock | $(READY)
 # One JSON object a line: ours, a rival or floor in the same run, their ratio.
 bench-mock: $(READY)
 	@$(BIN)/python bench/mock.py
+
+bench-report: $(READY)
+	@$(BIN)/python bench/report.py
 
 # The picture of the README, from a finished demo.
 pictures: demo

@@ -10,6 +10,7 @@ from pz_tsm_core.export.deliver import RECORD
 from pz_tsm_core.model.artifact import Manifest
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord
+from tasks.handover import PAGE
 
 
 def closing(recipe: Recipe, arguments: str) -> str:
@@ -38,10 +39,12 @@ def _balance(manifests: dict[str, Manifest]) -> Iterator[str]:
 
 
 def _files(record: RunRecord, folder: Path) -> Iterator[str]:
-    """What was delivered, a folder as a whole, and how to open the first table."""
+    """The page to look at, what else was delivered, and how to open the first table."""
     names = list(dict.fromkeys(PurePosixPath(file.path).parts[0] for file in record.files))
+    yield f"look at    {folder / PAGE}"
     for name in names:
-        yield f"made       {folder / name}"
+        if name != PAGE:
+            yield f"made       {folder / name}"
     yield f"record     {folder / RECORD}"
     tables = [name for name in names if name.endswith(".parquet")]
     if tables:

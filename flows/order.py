@@ -7,6 +7,8 @@ what stands for one that is not made yet. So an order never looks into what it h
 
 from __future__ import annotations
 
+from collections.abc import Container
+from itertools import chain, count
 from typing import Any, Protocol
 
 from flows.pins import Pins
@@ -17,6 +19,7 @@ from tasks.correct import correct
 from tasks.crossmatch import crossmatch
 from tasks.export import export
 from tasks.partition import partition
+from tasks.report import report
 from tasks.retrieve import retrieve
 from tasks.split import split
 from tasks.stage import StageTask
@@ -31,13 +34,49 @@ class Do(Protocol):
 
 
 class Order(Protocol):
-    """Which stages follow which, for a recipe whose outside is pinned; gives the last one."""
+    """Which stages follow which, for a recipe whose outside is pinned; gives the result."""
 
     def __call__(self, recipe: Recipe, pins: Pins, do: Do) -> Any:
         """Call `do` for every stage, inputs first."""
 
 
+class Noted:
+    """A `do` that remembers what stands for each artifact, by the label of its stage."""
+
+    def __init__(self, do: Do) -> None:
+        self.made: dict[str, Any] = {}
+        self._do = do
+
+    def __call__(self, stage: StageTask[...], /, **parameters: Any) -> Any:
+        """Have the stage done, and note it."""
+        made = self._do(stage, **parameters)
+        self.made[distinct(stage.label(**parameters), self.made)] = made
+        return made
+
+
+def distinct(label: str, taken: Container[str]) -> str:
+    """The label, numbered when a survey comes in several files."""
+    numbered = (f"{label} ({number})" for number in count(2))
+    return next(name for name in chain([label], numbered) if name not in taken)
+
+
 def compilation(recipe: Recipe, pins: Pins, do: Do) -> Any:
+    """One row a galaxy, laid out on the sky, and a report of it."""
+    done = Noted(do)
+    galaxies = _compile(recipe, pins, done)
+    do(report, stages=done.made, recipe=recipe, release=None, dust=None)
+    return galaxies
+
+
+def training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
+    """The compilation with LSST photometry, split and written for photo-z codes, and a report."""
+    done = Noted(do)
+    files = _make_training_set(recipe, pins, done)
+    do(report, stages=done.made, recipe=recipe, release=pins.release, dust=pins.dust)
+    return files
+
+
+def _compile(recipe: Recipe, pins: Pins, do: Do) -> Any:
     """Redshifts of all sources, one row a galaxy, laid out on the sky."""
     measurements = []
     for source in pins.sources:
@@ -54,9 +93,9 @@ def compilation(recipe: Recipe, pins: Pins, do: Do) -> Any:
     return do(partition, combined=combined, policy=recipe.partition)
 
 
-def training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
+def _make_training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
     """The compilation with LSST photometry, split and written for photo-z codes."""
-    galaxies = compilation(recipe, pins, do)
+    galaxies = _compile(recipe, pins, do)
     matches = do(
         crossmatch,
         galaxies=galaxies, catalog=pins.catalog, release=pins.release,

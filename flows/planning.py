@@ -75,6 +75,8 @@ def _unmade(values: Iterable[Any]) -> Iterable[str]:
             yield value.label
         elif isinstance(value, list | tuple):
             yield from _unmade(value)
+        elif isinstance(value, dict):
+            yield from _unmade(value.values())
 
 
 def _several(things: list[str]) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container
-from itertools import chain, count
 from typing import Any
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.journal import Journal
-from flows.order import Order
+from flows.order import Order, distinct
 from flows.pins import pin
 from pz_tsm_core.errors import Problem, TsmError
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
@@ -42,10 +40,10 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     store = at.open()
     _listen(Journal(store, recipe.name))
     submission = Submission(at)
-    order(recipe, pin(recipe, store), submission)
-    made = submission.settle()
-    deliver(recipe, made, store)
-    return list(made.values())[-1]
+    result = order(recipe, pin(recipe, store), submission)
+    deliver(recipe, submission.settle(), store)
+    given: ArtifactRef = result.result()
+    return given
 
 
 def _listen(journal: Journal) -> None:
@@ -83,14 +81,8 @@ class Submission:
             _raise_all([state.result(raise_on_failure=False) for state in failed])
         made: dict[str, ArtifactRef] = {}
         for label, future in self._futures:
-            made[_distinct(label, made)] = future.result()
+            made[distinct(label, made)] = future.result()
         return made
-
-
-def _distinct(label: str, taken: Container[str]) -> str:
-    """The label, numbered when a survey comes in several files."""
-    numbered = (f"{label} ({number})" for number in count(2))
-    return next(name for name in chain([label], numbered) if name not in taken)
 
 
 def _raise_all(errors: list[Exception]) -> None:

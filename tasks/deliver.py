@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
 
 from pz_tsm_core.export.deliver import deliver as deliver_files
-from pz_tsm_core.model.artifact import ArtifactRef, FileEntry
+from pz_tsm_core.model.artifact import ArtifactRef
+from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord, StageRecord
 from pz_tsm_core.store import Store
-from tasks.partition import COLLECTION
-
-#: What is handed over of a stage's artifact: all of a training set (None for all), and, where the
-#: recipe ends with the compilation, its three tables and the galaxies as HATS.
-_LAST = "export"
-_COMPILATION: dict[str, tuple[str, ...] | None] = {
-    "combine": ("measurements.parquet", "galaxies.parquet", "pairs.parquet"),
-    "partition": (COLLECTION,),
-}
+from tasks.handover import handed_over
 
 
 def deliver(recipe: Recipe, made: Mapping[str, ArtifactRef], store: Store) -> RunRecord:
@@ -32,14 +24,11 @@ def deliver(recipe: Recipe, made: Mapping[str, ArtifactRef], store: Store) -> Ru
     """
     stages = tuple(StageRecord(label=label, manifest=store.manifest(ref))
                    for label, ref in made.items())
-    wanted = {_LAST: None} if _LAST in made else _COMPILATION
-    sources: dict[str, Path] = {}
-    files: list[FileEntry] = []
-    for stage, names in wanted.items():
-        folder = store.directory(made[stage])
-        for file in store.manifest(made[stage]).files:
-            name = PurePosixPath(file.path).parts[0]
-            if names is None or name in names:
-                sources[name] = folder / name
-                files.append(file)
-    return deliver_files(recipe, stages, sources, tuple(files))
+    files = list(handed_over(made, store))
+    noted = store.manifest(made["report"]).notes["citations"]
+    return deliver_files(
+        recipe, stages,
+        sources={name: source for name, source, _ in files},
+        files=tuple(entry for _, _, entry in files),
+        citations=tuple(Cited.model_validate(each) for each in noted),
+    )

@@ -17,13 +17,15 @@ from pydantic import ValidationError
 from pz_tsm_core.errors import Code, Problems, refuse
 from pz_tsm_core.files import digest_file
 from pz_tsm_core.model.artifact import FileEntry
+from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord, StageRecord
 
 RECORD = "manifest.json"
 #: No name that a person would give: what bears it may be swept.
 _PARTIAL = ".pz-tsm-partial"
-_SOFTWARE = ("pz-tsm", "lsdb", "hats", "dask", "astropy", "dustmaps", "numpy", "pyarrow", "scipy")
+_SOFTWARE = ("pz-tsm", "lsdb", "hats", "dask", "astropy", "dustmaps", "numpy", "pyarrow", "scipy",
+             "matplotlib")
 
 
 def deliver(
@@ -31,6 +33,7 @@ def deliver(
     stages: tuple[StageRecord, ...],
     sources: Mapping[str, Path],
     files: tuple[FileEntry, ...],
+    citations: tuple[Cited, ...] = (),
 ) -> RunRecord:
     """Copy files and folders into the recipe's output folder, and write the record of the run.
 
@@ -42,6 +45,7 @@ def deliver(
     ----------
     sources : file or folder in the store by its name in the output folder
     files : every file below these names, as the store knows it
+    citations : whom to cite for the result, for the record
 
     Raises
     ------
@@ -53,7 +57,7 @@ def deliver(
     try:
         target.mkdir(parents=True, exist_ok=True)
         with _alone_in(target):
-            return _deliver(target, _record(recipe, stages, files), sources)
+            return _deliver(target, _record(recipe, stages, files, citations), sources)
     except OSError as error:
         raise refuse(
             Code.OUTPUT_WRITE, str(target), found=error.strerror or str(error),
@@ -78,12 +82,14 @@ def _deliver(target: Path, record: RunRecord, sources: Mapping[str, Path]) -> Ru
 
 
 def _record(
-    recipe: Recipe, stages: tuple[StageRecord, ...], files: tuple[FileEntry, ...]
+    recipe: Recipe, stages: tuple[StageRecord, ...], files: tuple[FileEntry, ...],
+    citations: tuple[Cited, ...],
 ) -> RunRecord:
     return RunRecord(
         recipe=recipe.model_dump(mode="json", by_alias=True),
         stages=stages,
         files=files,
+        citations=citations,
         software={name: version(name) for name in _SOFTWARE},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

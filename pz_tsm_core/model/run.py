@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from pz_tsm_core.model.artifact import FileEntry, Manifest, Value
+from pz_tsm_core.model.citation import Cited
 
 
 class StageRecord(Value):
@@ -23,6 +24,7 @@ class RunRecord(Value):
     recipe: dict[str, Any]
     stages: tuple[StageRecord, ...]
     files: tuple[FileEntry, ...]
+    citations: tuple[Cited, ...] = ()  # with the rows or values that survive of each
     software: dict[str, str]
     created: str  # UTC, ISO 8601
 

@@ -72,5 +72,9 @@ CORRECT = Stage("correct", 1, ("dustmaps", "astropy", "scipy", "numpy"))
 SPLIT = Stage("split", 1)
 #: Files for photo-z codes.
 EXPORT = Stage("export", 1, ("pyarrow", "h5py"))
+#: Metrics, the page that shows them, and whom to cite.
+REPORT = Stage("report", 1, ("matplotlib", "jinja2"))
 
-STAGES = (RETRIEVE, STANDARDIZE, COMBINE, PARTITION, CROSSMATCH, CORRECT, SPLIT, EXPORT)
+STAGES = (
+    RETRIEVE, STANDARDIZE, COMBINE, PARTITION, CROSSMATCH, CORRECT, SPLIT, EXPORT, REPORT
+)

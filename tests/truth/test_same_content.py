@@ -58,13 +58,13 @@ def test_a_second_run_makes_nothing(run, mock_run, mock_recipe) -> None:
     assert {label: manifest.created for label, manifest in again.manifests.items()} == made
 
 
-def test_a_changed_split_makes_split_and_export_alone(run, mock_run, mock_recipe) -> None:
+def test_a_changed_split_makes_split_export_and_report_alone(run, mock_run, mock_recipe) -> None:
     other = mock_recipe.model_copy(update={"split": mock_recipe.split.model_copy(
         update={"fractions": {"train": 0.5, "test": 0.5}})})
     again = run(other, mock_run.store)
     changed = {label for label, manifest in again.manifests.items()
                if manifest.address != mock_run.manifests[label].address}
-    assert changed == {"split", "export"}
+    assert changed == {"split", "export", "report"}
 
 
 def test_a_compilation_serves_as_input_and_changes_nothing(run, mock_run, mock_recipe) -> None:

@@ -1,0 +1,1 @@
+"""How good a result is: metrics, checks, plots and the page that shows them."""

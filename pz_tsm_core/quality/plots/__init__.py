@@ -1,0 +1,1 @@
+"""One function a plot: counted data in, a matplotlib figure out."""

@@ -1,0 +1,204 @@
+"""What a report knows of the rows: histograms and counts from one pass over each table.
+
+Memory holds one batch, the histograms, a million cells of the sky, and 20 bytes for every row of a
+training set: the ids by which its parts are proved disjoint.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pz_tsm_core.model.release import Release
+from pz_tsm_core.model.schema import object_column
+from pz_tsm_core.ops.runs import run_starts
+from pz_tsm_core.quality.cells import SkyTally
+from pz_tsm_core.quality.tally import Axis, Floats, Grid, Ints, Labels, Tally
+
+#: Beyond these a redshift is counted, and drawn nowhere; galaxies are known up to 14.
+REDSHIFT = Axis(-0.5, 0.005, 3100)
+#: The same axis for the plane of magnitude and redshift, and that of AB magnitudes.
+REDSHIFT_COARSE = Axis(-0.5, 0.01, 1550)
+MAGNITUDE = Axis(8.0, 0.1, 240)
+#: Bins from zero to the match radius.
+SEPARATION_BINS = 1000
+
+#: Redshifts of one galaxy that differ by more, over 1 + z, are not of one galaxy, or one is wrong:
+#: six times the error of a prism (PRIMUS: 0.005; Cool et al. 2013, ApJ 767, 118).
+DISCORDANT = 0.03
+
+#: Most galaxies are seen in i; the others in order of how many.
+_BY_USE = ("i", "r", "z", "g", "y", "u")
+
+MEASUREMENT_COLUMNS = ["survey", "quality", "object_class", "instrument_type", "reason"]
+GALAXY_COLUMNS = ["survey", "ra", "dec", "z", "n_eligible", "z_spread"]
+
+
+class Kind(NamedTuple):
+    """What a compilation counts measurements by."""
+
+    survey: str
+    quality: int
+    object_class: str
+    instrument_type: str
+    reason: int
+
+
+@dataclass
+class Compilation:
+    """Measurements by kind, and the galaxies that they made.
+
+    Parameters
+    ----------
+    repeated : galaxies with several redshifts that are good enough
+    discordant : those among them whose redshifts differ by more than `DISCORDANT`
+    """
+
+    measurements: Counter[Kind] = field(default_factory=Counter)
+    redshifts: Tally = field(default_factory=lambda: Tally(REDSHIFT))
+    sky: SkyTally = field(default_factory=SkyTally)
+    galaxies: int = 0
+    repeated: int = 0
+    discordant: int = 0
+
+    def add_measurements(self, batch: pa.RecordBatch) -> None:
+        """Count measurements by survey, flags and fate."""
+        grouped = pa.Table.from_batches([batch]).group_by(MEASUREMENT_COLUMNS)
+        counted = grouped.aggregate([([], "count_all")])
+        kinds = zip(*(counted[name].to_pylist() for name in MEASUREMENT_COLUMNS), strict=True)
+        for kind, rows in zip(kinds, counted["count_all"].to_pylist(), strict=True):
+            self.measurements[Kind(*kind)] += rows
+
+    def add_galaxies(self, batch: pa.RecordBatch) -> None:
+        """Count galaxies by redshift and place."""
+        self.galaxies += len(batch)
+        self.redshifts.add(floats(batch, "z"), Labels.of(batch["survey"]))
+        self.sky.add(floats(batch, "ra"), floats(batch, "dec"))
+        several = batch["n_eligible"].to_numpy() > 1
+        self.repeated += int(several.sum())
+        self.discordant += int((several & (floats(batch, "z_spread") > DISCORDANT)).sum())
+
+
+def summarise_compilation(
+    measurements: Iterable[pa.RecordBatch], galaxies: Iterable[pa.RecordBatch]
+) -> Compilation:
+    """Take in the tables `measurements` and `galaxies` that `combine` leaves."""
+    told = Compilation()
+    for batch in measurements:
+        told.add_measurements(batch)
+    for batch in galaxies:
+        told.add_galaxies(batch)
+    return told
+
+
+class Sides:
+    """On which parts each id was seen."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+        self._ids: list[Ints] = []
+        self._parts: list[npt.NDArray[np.int16]] = []
+
+    def add(self, ids: Ints, parts: Labels) -> None:
+        """Note ids and the part of each, shape (n,)."""
+        codes = [self._codes.setdefault(name, len(self._codes)) for name in parts.names]
+        self._ids.append(ids)
+        self._parts.append(np.asarray(codes, dtype=np.int16)[parts.codes])
+
+    @property
+    def shared(self) -> int:
+        """How many ids are on more than one part."""
+        if not self._ids:
+            return 0
+        ids, parts = np.concatenate(self._ids), np.concatenate(self._parts)
+        order = np.argsort(ids)
+        starts = run_starts(ids[order])
+        if not len(starts):
+            return 0
+        first, last = (reduce.reduceat(parts[order], starts)
+                       for reduce in (np.minimum, np.maximum))
+        return int(np.count_nonzero(first != last))
+
+
+@dataclass
+class TrainingSet:
+    """Matched galaxies by redshift, magnitude, separation and place.
+
+    Parameters
+    ----------
+    release : tells which columns are the object's
+    bands : that have a magnitude
+    radius_arcsec : within which objects were looked for
+    ambiguous : galaxies with more than one object within the radius
+    """
+
+    release: Release
+    bands: Sequence[str]
+    radius_arcsec: float
+    rows: int = 0
+    ambiguous: int = 0
+    by_survey: Tally = field(default_factory=lambda: Tally(REDSHIFT))
+    by_part: Tally = field(default_factory=lambda: Tally(REDSHIFT))
+    magnitudes: Grid = field(default_factory=lambda: Grid(REDSHIFT_COARSE, MAGNITUDE))
+    missing: Counter[str] = field(default_factory=Counter)
+    sky: SkyTally = field(default_factory=SkyTally)
+    galaxy_sides: Sides = field(default_factory=Sides)
+    object_sides: Sides = field(default_factory=Sides)
+    separation: Tally = field(init=False)
+    east: Tally = field(init=False)
+    north: Tally = field(init=False)
+
+    def __post_init__(self) -> None:
+        step = self.radius_arcsec / SEPARATION_BINS
+        offset = Axis(-self.radius_arcsec, step, 2 * SEPARATION_BINS)
+        self.separation = Tally(Axis(0.0, step, SEPARATION_BINS))
+        self.east, self.north = Tally(offset), Tally(offset)
+
+    @property
+    def band(self) -> str:
+        """The band in which galaxies are shown."""
+        return next(band for band in _BY_USE if band in self.bands)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that `add` reads."""
+        own = ["galaxy_id", "survey", "split", "ra", "dec", "z", "separation", "n_candidates"]
+        objects = (self.release.id, self.release.ra, self.release.dec)
+        return [*own, *map(object_column, objects), *(f"mag_{band}" for band in self.bands)]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count the rows of a batch."""
+        surveys, parts = Labels.of(batch["survey"]), Labels.of(batch["split"])
+        z = floats(batch, "z")
+        self.rows += len(batch)
+        self.by_survey.add(z, surveys)
+        self.by_part.add(z, parts)
+        self.magnitudes.add(z, floats(batch, f"mag_{self.band}"))
+        self.missing.update({band: batch[f"mag_{band}"].null_count for band in self.bands})
+        self.sky.add(floats(batch, "ra"), floats(batch, "dec"))
+        self._add_match(batch, surveys)
+        self.galaxy_sides.add(batch["galaxy_id"].to_numpy(), parts)
+        objects = batch[object_column(self.release.id)].cast(pa.int64())
+        self.object_sides.add(objects.to_numpy(), parts)
+
+    def _add_match(self, batch: pa.RecordBatch, surveys: Labels) -> None:
+        """Count separations, and offsets of the object from the redshift's position, in arcsec."""
+        self.ambiguous += int((batch["n_candidates"].to_numpy() > 1).sum())
+        self.separation.add(floats(batch, "separation"), surveys)
+        ra, dec = floats(batch, "ra"), floats(batch, "dec")
+        object_ra = floats(batch, object_column(self.release.ra))
+        object_dec = floats(batch, object_column(self.release.dec))
+        east = (object_ra - ra + 180) % 360 - 180  # across RA 0 as well
+        self.east.add(east * np.cos(np.radians(dec)) * 3600, surveys)
+        self.north.add((object_dec - dec) * 3600, surveys)
+
+
+def floats(batch: pa.RecordBatch, name: str) -> Floats:
+    """A column as float64, null as NaN, shape (n,)."""
+    return np.asarray(batch[name].to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -23,28 +23,6 @@ def fill(draft):
     draft.write_table("galaxies", TABLE)
 
 
-class FaultyBackend:
-    """A backend whose n-th call fails."""
-
-    def __init__(self, backend, nth, code):
-        self._backend, self._left, self._code = backend, nth, code
-
-    def __getattr__(self, verb):
-        real = getattr(self._backend, verb)
-
-        def call(*args):
-            self._left -= 1
-            if self._left == 0:
-                raise OSError(self._code, os.strerror(self._code))
-            return real(*args)
-
-        return call
-
-    @property
-    def spared(self):
-        return self._left > 0
-
-
 def refusal(call):
     with pytest.raises(TsmError) as caught:
         call()
@@ -76,10 +54,10 @@ def mended(root):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.ESTALE])
-def test_whichever_call_of_the_backend_fails_nothing_is_visible(tmp_path, code):
+def test_whichever_call_of_the_backend_fails_nothing_is_visible(tmp_path, faulty, code):
     for nth in range(1, 50):
         root = tmp_path / str(nth)
-        backend = FaultyBackend(PosixBackend(root), nth, code)
+        backend = faulty(PosixBackend(root), nth, code)
         store = Store(str(root), Principal(), backend)
         refused = store_io_or_done(lambda s=store: s.publish(REQUEST, fill))
         assert not (refused and visible(root))
@@ -139,9 +117,9 @@ def test_a_full_disk_under_another_library_is_the_stores_error(tmp_path):
     refusal(lambda: open_store(tmp_path).publish(REQUEST, full))
 
 
-def test_only_what_waiting_may_cure_is_transient(tmp_path):
+def test_only_what_waiting_may_cure_is_transient(tmp_path, faulty):
     for code, transient in ((errno.ESTALE, True), (errno.ENOSPC, False)):
-        backend = FaultyBackend(PosixBackend(tmp_path), 1, code)
+        backend = faulty(PosixBackend(tmp_path), 1, code)
         error = refusal(lambda b=backend: Store("s", Principal(), b).find("0" * 64))
         assert isinstance(error, TransientError) is transient
 

@@ -1,4 +1,4 @@
-"""A tree over a whole table at once, in Kleene's logic.
+"""Trees over many rows at once, in Kleene's logic.
 
 NaN counts as null everywhere. A comparison with null is null, `and`, `or`, `not` follow Kleene,
 and whoever asks for a mask turns null into false once, at the very end.
@@ -9,11 +9,12 @@ comparison with a fraction work in float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -52,40 +53,94 @@ _FUNCTION: dict[str, Callable[..., Datum]] = {
     "lower": lambda x: pc.utf8_lower(_text(x)),
     "strip": lambda x: pc.utf8_trim_whitespace(_text(x)),
 }
+_SEARCH: dict[str, Callable[..., Datum]] = {
+    "contains": pc.match_substring, "starts with": pc.starts_with, "ends with": pc.ends_with,
+}
 
 
-def evaluate(node: Node, table: pa.Table) -> Datum:  # noqa: PLR0911 - one for each kind of node
-    """Value of a checked tree for every row; null where it is not known."""
+#: Rows that are evaluated together: what they need stays in the processor's cache.
+BATCH_ROWS = 65_536
+
+
+class Batch:
+    """Some rows of a table, over which every part of the rules is evaluated once at most.
+
+    Parameters
+    ----------
+    table : a table that the rules fit
+    rows : which of its rows
+    numbers : of every node by its identity; nodes that say the same have the same number
+
+    Attributes
+    ----------
+    rows : which rows of the table
+    """
+
+    def __init__(self, table: pa.Table, rows: slice, numbers: Mapping[int, int]) -> None:
+        self.rows = rows
+        self._table, self._numbers = table, numbers
+        self._known: dict[int, Datum] = {}
+
+    def value(self, node: Node) -> Datum:
+        """Value of a checked tree for every row; null where it is not known."""
+        number = self._numbers[id(node)]
+        if number not in self._known:
+            self._known[number] = self._evaluate(node)
+        return self._known[number]
+
+    def mask(self, node: Node) -> npt.NDArray[np.bool_]:
+        """Whether a condition holds, for every row; null is false."""
+        value = self.value(node)
+        length = self.rows.stop - self.rows.start
+        if isinstance(value, pa.Scalar):
+            return np.full(length, value.as_py() is True)
+        if pa.types.is_null(value.type):
+            return np.zeros(length, dtype=bool)
+        filled = pc.fill_null(value, fill_value=False)
+        return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=bool)
+
+    def _evaluate(self, node: Node) -> Datum:
+        match node:
+            case Column(name=name):
+                length = self.rows.stop - self.rows.start
+                return _column(self._table[name].slice(self.rows.start, length))
+            case Literal(value=value):
+                return pa.scalar(value)
+        return _combine(node, *map(self.value, node.children))
+
+
+def batches(table: pa.Table, trees: Iterable[Node]) -> Iterator[Batch]:
+    """The rows of a table in order, some at a time, for these trees."""
+    seen: dict[Node, int] = {}
+    kept = tuple(trees)  # a number goes by identity: the nodes must live as long as the batches
+    numbers = {id(node): seen.setdefault(node, len(seen)) for tree in kept for node in tree.walk()}
+    for start in range(0, len(table), BATCH_ROWS):
+        yield Batch(table, slice(start, min(start + BATCH_ROWS, len(table))), numbers)
+
+
+def _combine(node: Node, *parts: Datum) -> Datum:  # noqa: PLR0911 - one for each kind of node
     match node:
-        case Column(name=name):
-            return _column(table[name])
-        case Literal(value=value):
-            return pa.scalar(value)
-        case Compute(operator=operator, left=left, right=right):
-            values = (_float(evaluate(part, table)) for part in (left, right))
-            return _nan_to_null(_ARITHMETIC[operator](*values))
-        case Call(function=function, argument=argument):
-            return _FUNCTION[function](evaluate(argument, table))
-        case Digit(argument=argument, position=position):
-            return _digit(evaluate(argument, table), position)
-        case Compare(operator=operator, left=left, right=right):
-            return _compare(operator, evaluate(left, table), evaluate(right, table))
-        case Is(test="null", argument=argument):
-            return pc.is_null(evaluate(argument, table))
-        case Is(argument=argument):
-            finite = pc.is_finite(_float(evaluate(argument, table)))
-            return pc.fill_null(finite, fill_value=False)
-        case Find(how=how, argument=argument, text=text):
-            search = pc.match_substring if how == "contains" else pc.starts_with
-            return search(_text(evaluate(argument, table)), pattern=text)
-    return _logic(node, table)
+        case Compute(operator=operator):
+            return _nan_to_null(_ARITHMETIC[operator](*map(_float, parts)))
+        case Call(function=function):
+            return _FUNCTION[function](*parts)
+        case Digit(position=position):
+            return _digit(parts[0], position)
+        case Compare(operator=operator):
+            return _compare(operator, *parts)
+        case Is(test="null"):
+            return pc.is_null(*parts)
+        case Is():
+            return pc.fill_null(pc.is_finite(*map(_float, parts)), fill_value=False)
+        case Find(how=how, text=text):
+            return _SEARCH[how](*map(_text, parts), pattern=text)
+    return _logic(node, *map(_truth, parts))
 
 
-def _logic(node: Node, table: pa.Table) -> Datum:
-    parts = (_truth(evaluate(part, table)) for part in node.children)
+def _logic(node: Node, *parts: Datum) -> Datum:
     match node:
         case Not():
-            return pc.invert(next(parts))
+            return pc.invert(*parts)
         case Every():
             return reduce(pc.and_kleene, parts)
         case Some():
@@ -98,11 +153,16 @@ def _column(column: pa.ChunkedArray) -> Datum:
         column = column.cast(column.type.value_type)
     if pa.types.is_float16(column.type):
         column = column.cast(pa.float32())
-    return _nan_to_null(column) if pa.types.is_floating(column.type) else column
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return _nan_to_null(array) if pa.types.is_floating(array.type) else array
 
 
 def _nan_to_null(value: Datum) -> Datum:
-    return pc.if_else(pc.is_nan(value), pa.scalar(None, value.type), value)
+    unknown = pc.is_nan(value)
+    # Most batches have no NaN, and a look costs less than a copy.
+    if not (pc.any(unknown) if isinstance(value, pa.Array) else unknown).as_py():
+        return value
+    return pc.if_else(unknown, pa.scalar(None, value.type), value)
 
 
 def _float(value: Datum) -> Datum:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pz_tsm_core.errors import Problem
 from pz_tsm_core.rules.check import Checker, Kind, column_kinds
-from pz_tsm_core.rules.evaluate import evaluate
+from pz_tsm_core.rules.evaluate import Batch, batches
 from pz_tsm_core.rules.parse import parse_tree
 from pz_tsm_core.rules.tree import Column, Node
 
@@ -47,21 +47,20 @@ class Expression:
 
     def mask(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         """Whether the condition holds, for each row of a table that it fits; null is false."""
-        value = evaluate(self.tree, table)
-        if isinstance(value, pa.Scalar):
-            return np.full(len(table), value.as_py() is True)
-        if pa.types.is_null(value.type):
-            return np.zeros(len(table), dtype=bool)
-        filled = pc.fill_null(value, fill_value=False)
-        return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=bool)
+        masks = [batch.mask(self.tree) for batch in batches(table, (self.tree,))]
+        return np.concatenate(masks) if masks else np.zeros(0, dtype=bool)
 
     def numbers(self, table: pa.Table) -> pa.Array:
         """The computed float64 for each row of a table that it fits; null where not known."""
-        value = evaluate(self.tree, table)
-        if isinstance(value, pa.Scalar):
-            return pa.array([value.as_py()] * len(table), pa.float64())
-        value = pc.cast(value, pa.float64(), safe=False)
-        return value.combine_chunks() if isinstance(value, pa.ChunkedArray) else value
+        parts = [_floats(batch, self.tree) for batch in batches(table, (self.tree,))]
+        return pa.concat_arrays(parts) if parts else pa.array([], pa.float64())
+
+
+def _floats(batch: Batch, tree: Node) -> pa.Array:
+    value = pc.cast(batch.value(tree), pa.float64(), safe=False)
+    if isinstance(value, pa.Scalar):
+        return pa.repeat(value, batch.rows.stop - batch.rows.start)
+    return value
 
 
 @lru_cache(maxsize=4096)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pz_tsm_core.rules.evaluate import Batch, batches
 from pz_tsm_core.rules.expression import Expression
+from pz_tsm_core.rules.tree import Node
 
 ValueT = TypeVar("ValueT")
+Index = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,12 @@ class FirstMatch(Generic[ValueT]):
 
     Parameters
     ----------
-    index : the rule of each row, shape (n,); the number of rules for those that none decided
+    index : the rule of each row, shape (n,), whole numbers; the number of rules for those that
+        none decided
     choices : the value of each rule, and last the value otherwise
     """
 
-    index: npt.NDArray[np.intp]
+    index: Index
     choices: tuple[ValueT, ...]
 
     @property
@@ -56,7 +60,25 @@ def first_match(
     >>> decided.values(pa.int8()).to_pylist(), decided.hits
     ([3, 3, 0], (2, 0, 1))
     """
-    index = np.full(len(table), len(rules), dtype=np.intp)
-    for position in reversed(range(len(rules))):
-        index[rules[position][0].mask(table)] = position
+    index = np.empty(len(table), _smallest(len(rules)))
+    trees = [condition.tree for condition, _ in rules]
+    for batch in batches(table, trees):
+        index[batch.rows] = _first(batch, trees, index.dtype)
     return FirstMatch(index, (*(value for _, value in rules), otherwise))
+
+
+def _first(batch: Batch, trees: Sequence[Node], dtype: np.dtype[Any]) -> Index:
+    """The first tree that holds for each row of a batch; their number where none does."""
+    decided = np.full(batch.rows.stop - batch.rows.start, len(trees), dtype)
+    left = decided == len(trees)
+    for position, tree in enumerate(trees):
+        holds = batch.mask(tree) & left
+        np.putmask(decided, holds, position)
+        left &= ~holds
+        if not left.any():
+            break
+    return decided
+
+
+def _smallest(rules: int) -> np.dtype[Any]:
+    return np.dtype(np.uint8 if rules < 256 else np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from functools import lru_cache
 from importlib import resources
 from typing import Any, cast, get_args
@@ -53,11 +55,26 @@ def parse_tree(text: str, where: str) -> Node:
     if len(text) > MAX_CHARACTERS:
         raise _syntax(where, 1, f"{len(text)} characters", f"at most {MAX_CHARACTERS}")
     try:
+        _check_brackets(text)
         return cast("Node", _parser().parse(text))
     except UnexpectedInput as error:
         raise _unexpected(error, text, where) from None
     except _Refusal as refusal:
         raise _syntax(where, refusal.place, refusal.found, refusal.expected) from None
+
+
+#: Brackets, and the quoted texts in which they are none.
+_BRACKETS = re.compile(r"""[()]|'[^']*'|"[^"]*"|`[^`]*`""")
+
+
+def _check_brackets(text: str) -> None:
+    """Refuse brackets in brackets that leave no trace in the tree."""
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if depth > MAX_DEPTH:
+            raise _Refusal(match.start() + 1, f"brackets nested deeper than {MAX_DEPTH} levels",
+                           "a rule that a person can read")
 
 
 @lru_cache(maxsize=1)
@@ -156,6 +173,9 @@ class _Builder(Transformer[Token, Node]):
     def starts_with(self, parts: list[Any]) -> Node:
         return _bounded(Find(parts[0].place, "starts with", parts[0], _unquote(parts[1])))
 
+    def ends_with(self, parts: list[Any]) -> Node:
+        return _bounded(Find(parts[0].place, "ends with", parts[0], _unquote(parts[1])))
+
     def negation(self, parts: list[Node]) -> Node:
         return _bounded(Not(parts[0].place, parts[0]))
 
@@ -210,7 +230,7 @@ def _unexpected(error: UnexpectedInput, text: str, where: str) -> TsmError:
     place, found, terminals = len(text) + 1, "the end of the text", set[str]()
     if isinstance(error, UnexpectedCharacters):
         at = error.pos_in_stream or 0
-        place, found = at + 1, f"the character {text[at]!r}"
+        place, found = at + 1, _character(text[at])
         terminals = error.allowed or set()
     elif isinstance(error, UnexpectedToken):
         terminals = error.accepts or error.expected
@@ -222,6 +242,12 @@ def _unexpected(error: UnexpectedInput, text: str, where: str) -> TsmError:
     return _syntax(where, place, found, "one of: " + "  ".join(words))
 
 
+def _character(character: str) -> str:
+    # Letters of other scripts look like ours: their name tells them apart.
+    name = "" if character.isascii() else f" ({unicodedata.name(character, 'without a name')})"
+    return f"the character {character!r}{name}"
+
+
 def _syntax(where: str, place: int, found: str, expected: str) -> TsmError:
     return refuse(Code.RULE_SYNTAX, f"{where}, character {place}", found=found, expected=expected,
-                  remedy="compare with the rule language in docs/adr/004-flag-rules.md")
+                  remedy="compare with the rule language in docs/reference/rules.md")

@@ -11,7 +11,7 @@ Arithmetic: TypeAlias = Choice["+", "-", "*", "/"]
 Comparison: TypeAlias = Choice["==", "!=", "<", "<=", ">", ">="]
 Function: TypeAlias = Choice["abs", "trunc", "length", "lower", "strip"]
 Test: TypeAlias = Choice["null", "finite"]
-Search: TypeAlias = Choice["contains", "starts with"]
+Search: TypeAlias = Choice["contains", "starts with", "ends with"]
 Scalar: TypeAlias = int | float | str | bool
 
 

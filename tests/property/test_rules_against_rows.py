@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pz_tsm_core.errors import Code, TsmError
-from pz_tsm_core.rules import parse
+from pz_tsm_core.rules import first_match, parse, write
 
 Row = dict[str, Any]
 
@@ -159,6 +160,8 @@ conditions = st.recursive(
             f"({t[0].text} contains '{t[1]}')", lift(lambda v: t[1] in v)(t[0]))),
         st.tuples(texts, st.text("aA", max_size=2)).map(lambda t: Pair(
             f"({t[0].text} starts with '{t[1]}')", lift(lambda v: v.startswith(t[1]))(t[0]))),
+        st.tuples(texts, st.text("aA", max_size=2)).map(lambda t: Pair(
+            f"({t[0].text} ends with '{t[1]}')", lift(lambda v: v.endswith(t[1]))(t[0]))),
     ),
     lambda inner: st.one_of(
         inner.map(lambda p: Pair(f"(not {p.text})", negated(p.value))),
@@ -185,6 +188,27 @@ def test_a_rule_says_of_a_table_what_it_says_of_each_row(rule, rows):
     assert expression.mask(table).tolist() == [rule.value(row) is True for row in rows]
     chunks = pa.concat_tables([table.slice(i, 1) for i in range(len(rows))])
     assert expression.mask(chunks).tolist() == expression.mask(table).tolist()
+
+
+@settings(max_examples=200, deadline=None)
+@given(rules=st.lists(conditions, max_size=5), rows=rows, size=st.integers(1, 9))
+def test_the_first_rule_that_holds_for_a_row_decides_it(rules, rows, size):
+    table = pa.table({name: pa.array([row[name] for row in rows], type_, from_pandas=False)
+                      for name, type_ in TYPES.items()})
+    expected = [next((n for n, rule in enumerate(rules) if rule.value(row) is True), len(rules))
+                for row in rows]
+    with mock.patch("pz_tsm_core.rules.evaluate.BATCH_ROWS", size):
+        decided = first_match([(parse(rule.text), n) for n, rule in enumerate(rules)], table,
+                              otherwise=len(rules))
+    assert decided.index.tolist() == expected
+    assert decided.hits == tuple(expected.count(n) for n in range(len(rules) + 1))
+
+
+@settings(max_examples=300, deadline=None)
+@given(rule=conditions)
+def test_a_rule_that_is_written_again_is_the_same_rule(rule):
+    tree = parse(rule.text).tree
+    assert parse(write(tree)).tree == tree
 
 
 @settings(max_examples=200, deadline=None)

@@ -7,6 +7,7 @@ import re
 from pz_tsm_core.model.artifact import ArtifactRef
 
 OBJECTS = "objects"
+STAGING = ".staging"  # artifacts in the making
 QUARANTINE = ".quarantine"  # damaged artifacts, kept for a look
 ADDRESS = re.compile(r"[0-9a-f]{64}")
 

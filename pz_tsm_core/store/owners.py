@@ -19,6 +19,9 @@ FOREIGN_SECONDS = 7 * 24 * 3600
 #: and keeps nothing.
 UNCLAIMED_SECONDS = 3600
 
+#: The lock file of a store, below its root.
+LOCK = ".lock"
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -30,7 +33,7 @@ def store_lock(root: Path, mode: int) -> Iterator[None]:
     other there, so that nothing is swept, moved or collected.
     """
     root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    handle = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
             fcntl.flock(handle, mode)

@@ -15,7 +15,8 @@ import pyarrow as pa
 from pz_tsm_core.store.backend import MANIFEST, Stamp
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.holds import Hold, held, sweep_holds
-from pz_tsm_core.store.owners import claim, is_abandoned, store_lock
+from pz_tsm_core.store.keys import OBJECTS, QUARANTINE, STAGING
+from pz_tsm_core.store.owners import LOCK, claim, is_abandoned, store_lock
 
 _OWNER = "owner.json"
 _TRASH = ".trash"
@@ -66,7 +67,7 @@ class PosixBackend:
     def staging(self) -> Iterator[Path]:
         """Lend a folder below `.staging`, under a lock that dies with this process."""
         self._sweep_once()
-        folder = self._root / ".staging" / uuid.uuid4().hex
+        folder = self._root / STAGING / uuid.uuid4().hex
         point("stage.before")
         with contextlib.ExitStack() as stack:
             stack.callback(_remove, folder)
@@ -113,7 +114,7 @@ class PosixBackend:
         with store_lock(self._root, fcntl.LOCK_EX):
             if not damaged():
                 return False
-            shelf = self._root / ".quarantine"
+            shelf = self._root / QUARANTINE
             shelf.mkdir(exist_ok=True)
             point("set_aside.before")
             moved = shelf / f"{Path(key).name}-{uuid.uuid4().hex[:8]}"
@@ -123,7 +124,8 @@ class PosixBackend:
 
     def hold(self, address: str) -> bool:
         """Write an address into the hold of this backend, which dies with this process."""
-        if not self._root.is_dir():
+        # A folder of another kind is not written to because somebody looked for artifacts there.
+        if not any((self._root / name).exists() for name in (LOCK, OBJECTS)):
             return False
         self._hold.add(address)
         return True
@@ -165,8 +167,8 @@ class PosixBackend:
     def _abandoned(self) -> list[Path]:
         """Staging folders of dead processes; to be asked alone in the store."""
         found = []
-        for name in self.names(".staging"):
-            folder = self._root / ".staging" / name
+        for name in self.names(STAGING):
+            folder = self._root / STAGING / name
             with contextlib.suppress(OSError):
                 if is_abandoned(folder / _OWNER, folder):
                     found.append(folder)

@@ -94,6 +94,24 @@ def test_the_first_artifact_of_a_new_store_is_held_too(tmp_path):
     assert store.read_table(ref, "t").num_rows == 1
 
 
+def test_looking_in_a_folder_that_is_no_store_leaves_nothing_there(tmp_path):
+    (tmp_path / "notes").mkdir()
+    store = open_store(tmp_path)
+    assert store.find("0" * 64) is None
+    assert store.products.list() == ()
+    assert store.collect() == Collected()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_artifacts_that_were_copied_alone_are_found_and_held(tmp_path):
+    ref = publish(open_store(tmp_path / "old"), 1)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old" / "objects").rename(tmp_path / "new" / "objects")
+    store = open_store(tmp_path / "new")
+    assert store.find(ref.address).ref == ref
+    assert open_store(tmp_path / "new").collect().for_runs.artifacts == 1
+
+
 def test_an_address_that_was_looked_for_in_vain_is_held_once_it_stands(tmp_path):
     store, other = open_store(tmp_path), open_store(tmp_path)
     publish(other, 1)

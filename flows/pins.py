@@ -14,18 +14,20 @@ from typing import Any
 
 from pz_tsm_core.dust import dust_digests
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
-from pz_tsm_core.files import digest_file
-from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef
+from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, strictest
 from pz_tsm_core.model.pins import CatalogPin, DustPin, FilePin
 from pz_tsm_core.model.policy import PhotometryPolicy
-from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, TableSource
+from pz_tsm_core.model.product import ProductKind, ProductVersion
+from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, TableSource, is_address
 from pz_tsm_core.model.release import Release
+from pz_tsm_core.model.stages import COMBINE
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.recipes import check_recipe, survey_of_entry
 from pz_tsm_core.releases import get_release, release_keys
 from pz_tsm_core.sky.catalog import pin_catalog
 from pz_tsm_core.store import Store
 from pz_tsm_core.surveys import survey_of_table
+from pz_tsm_core.tables import digest
 
 
 @dataclass(frozen=True)
@@ -53,34 +55,72 @@ def pin(recipe: Recipe, store: Store) -> Pins:
     Raises
     ------
     TsmError
-        with every mistake: what `check_recipe` finds, a compilation that the store lacks, data
-        that the principal may not see.
+        with every mistake: what `check_recipe` finds, products that the store lacks, data that
+        the principal may not see, a name for the result that stands for something else.
     """
     problems = Problems()
     problems.extend(check_recipe(recipe))
     problems.extend(_forbidden(recipe, store))
     problems.extend(_misplaced(recipe, store))
-    compilation = None
-    try:
-        compilation = _compilation(recipe, store)
-    except TsmError as error:
-        problems.extend(error.problems)
+    problems.extend(_missing_products(recipe.redshifts, store))
     problems.raise_if_any()
-    pins = Pins(_sources(recipe.redshifts), compilation)
-    return replace(pins, **_sky(recipe.catalog, recipe.photometry)) if recipe.catalog else pins
+    redshifts = recipe.redshifts
+    pins = Pins(_sources(redshifts, store), _compilation(redshifts, store))
+    if recipe.catalog:
+        pins = replace(pins, **_sky(recipe.catalog, recipe.photometry))
+    store.products.check(recipe.name, product_kind(recipe), _access_of(pins))
+    return pins
 
 
-def _sources(redshifts: Redshifts) -> tuple[Source, ...]:
-    surveys = [Source(survey_of_entry(entry), _native(entry)) for entry in redshifts.surveys]
-    tables = [Source(survey_of_table(entry), _native(entry)) for entry in redshifts.tables]
+def product_kind(recipe: Recipe) -> ProductKind:
+    """What the result of a recipe is."""
+    return "training_set" if recipe.catalog else "compilation"
+
+
+def _access_of(pins: Pins) -> Access:
+    """Who will see the result: those who may see all that goes in."""
+    inputs = [*(source.native for source in pins.sources), pins.compilation, pins.catalog]
+    return strictest(each.access for each in inputs if each is not None)
+
+
+def _entries(redshifts: Redshifts) -> tuple[TableSource, ...]:
+    return (*redshifts.surveys, *redshifts.tables)
+
+
+def _missing_products(redshifts: Redshifts, store: Store) -> Iterator[Problem]:
+    """Products that the principal does not see, or that are of another kind."""
+    for entry in _entries(redshifts):
+        if entry.product is not None:
+            try:
+                _table_product(entry.product, store)
+            except TsmError as error:
+                yield from error.problems
+    try:
+        _compilation(redshifts, store)
+    except TsmError as error:
+        yield from error.problems
+
+
+def _sources(redshifts: Redshifts, store: Store) -> tuple[Source, ...]:
+    surveys = [Source(survey_of_entry(each), _native(each, store)) for each in redshifts.surveys]
+    tables = [Source(survey_of_table(each), _native(each, store)) for each in redshifts.tables]
     return (*surveys, *tables)
 
 
-def _native(entry: TableSource) -> FilePin | ArtifactRef:
-    if entry.file is None:
-        raise refuse(Code.PRODUCT_UNKNOWN, "recipe: redshifts", found=f"{entry.product}",
-                     expected="a product of the store", remedy="name a file")
-    return FilePin(path=entry.file, sha256=digest_file(entry.file), access=entry.access)
+def _native(entry: TableSource, store: Store) -> FilePin | ArtifactRef:
+    if entry.product is not None:
+        return _table_product(entry.product, store)
+    path = str(entry.file)
+    return FilePin(path=path, sha256=digest(path), access=entry.access)
+
+
+def _table_product(reference: str, store: Store) -> ArtifactRef:
+    version = store.products.get(reference)
+    if version.kind != "table":
+        raise _other_kind(version, "a table, as `tsm put` leaves it",
+                          "name it under redshifts.compilation" if "combine" in version.artifacts
+                          else "name a table")
+    return version.ref
 
 
 def _sky(catalog: ObjectCatalog, photometry: PhotometryPolicy) -> dict[str, Any]:
@@ -114,8 +154,7 @@ def _misplaced(recipe: Recipe, store: Store) -> Iterator[Problem]:
 
 def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:
     """Data that the principal may not see, told before anything runs."""
-    entries: list[TableSource] = [*recipe.redshifts.surveys, *recipe.redshifts.tables]
-    named = [(entry.file, entry.access) for entry in entries if entry.file is not None]
+    named = [(each.file, each.access) for each in _entries(recipe.redshifts) if each.file]
     if recipe.catalog and recipe.catalog.release in release_keys():
         named.append((recipe.catalog.path, _access(recipe.catalog)))
     for path, access in named:
@@ -129,15 +168,27 @@ def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:
             )
 
 
-def _compilation(recipe: Recipe, store: Store) -> ArtifactRef | None:
-    address = recipe.redshifts.compilation
-    if address is None:
+def _compilation(redshifts: Redshifts, store: Store) -> ArtifactRef | None:
+    """The compilation that a recipe starts from: of a product, or at an address."""
+    named = redshifts.compilation
+    if named is None:
         return None
-    manifest = store.find(address)
-    if manifest is None or manifest.request.stage != "combine":
+    if is_address(named):
+        manifest = store.find(named)
+        if manifest is not None and manifest.request.stage == COMBINE.name:
+            return manifest.ref
         raise refuse(
-            Code.STORE_MISSING, "recipe: redshifts.compilation", found=address,
+            Code.STORE_MISSING, "recipe: redshifts.compilation", found=named,
             expected=f"the address of a `combine` artifact in {store.location}",
-            remedy="give an address that a run of a compilation printed",
+            remedy="give a product, or an address that a run of a compilation printed",
         )
-    return manifest.ref
+    version = store.products.get(named)
+    if COMBINE.name not in version.artifacts:
+        raise _other_kind(version, "a compilation, or a training set made with one",
+                          "name it under redshifts.tables, with its columns")
+    return version.artifacts[COMBINE.name]
+
+
+def _other_kind(version: ProductVersion, expected: str, remedy: str) -> TsmError:
+    return refuse(Code.PRODUCT_NAME, f"recipe: redshifts, product {version}",
+                  found=f"a product of kind {version.kind}", expected=expected, remedy=remedy)

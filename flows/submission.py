@@ -9,15 +9,19 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.journal import Journal
 from flows.order import Order, distinct
-from flows.pins import pin
+from flows.pins import pin, product_kind
 from pz_tsm_core.errors import Problem, TsmError
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.model.stages import COMBINE, EXPORT
 from tasks.deliver import deliver
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
 
 #: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
 AT_ONCE = max(2, min(4, os.cpu_count() or 2))
+
+#: Which stage's artifact a product of each kind hands out.
+RESULTS = {"training_set": EXPORT.name, "compilation": COMBINE.name}
 
 LOCAL = Principal()
 
@@ -28,7 +32,7 @@ def task_runner() -> TaskRunner[Any]:
 
 
 def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
-    """Do all stages of an order inside a flow, and deliver; give the last artifact.
+    """Do all stages of an order inside a flow, deliver, and name the result; give its artifact.
 
     Raises
     ------
@@ -41,7 +45,10 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     _listen(Journal(store, recipe.name))
     submission = Submission(at)
     result = order(recipe, pin(recipe, store), submission)
-    deliver(recipe, submission.settle(), store)
+    made = submission.settle()
+    deliver(recipe, made, store)
+    kind = product_kind(recipe)
+    store.products.add(recipe.name, kind, made, RESULTS[kind])
     given: ArtifactRef = result.result()
     return given
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.files import digest_file
 from pz_tsm_core.model.artifact import StageRequest
 from pz_tsm_core.model.pins import FilePin
 from pz_tsm_core.model.stages import RETRIEVE
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.store import Draft, Store
+from pz_tsm_core.tables import digest, read
 from tasks.stage import stage_task
 
 
@@ -20,11 +20,9 @@ def request(file: FilePin, survey: Survey) -> StageRequest:
 
 @stage_task(request, label="retrieve {survey.key}")
 def retrieve(draft: Draft, store: Store, *, file: FilePin, survey: Survey) -> None:
-    """Read the native columns that a survey names from a local file."""
-    from pz_tsm_core.readers import read_table
-
-    table = read_table(file.path, columns=sorted(survey.native_columns))
-    if digest_file(file.path) != file.sha256:
+    """Read the native columns that a survey names from a local file or HATS folder."""
+    table = read(file.path, columns=sorted(survey.native_columns))
+    if digest(file.path) != file.sha256:
         raise refuse(
             Code.FILE_CHANGED, file.path, found="other bytes than when the run began",
             expected="a file that nobody writes to meanwhile", remedy="run again",

@@ -25,8 +25,13 @@ from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
 Path = Annotated[str, StringConstraints(min_length=1)]
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is the address of an artifact: 64 hexadecimal digits."""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
 def _product_or_address(text: str) -> str:
-    return text if re.fullmatch("[0-9a-f]{64}", text) else is_ref(text)
+    return text if is_address(text) else is_ref(text)
 
 
 class TableSource(Value):

@@ -54,7 +54,8 @@ def main() -> int:
     from pz_tsm_core.readers.source import Source
     from pz_tsm_core.readers.table import FORMATS
 
-    reader: Callable[[Source], pa.Table | Facts] = getattr(FORMATS[job["format"]], job["task"])
+    reader: Callable[[Source], pa.Table | Facts] = getattr(
+        FORMATS[job["format"]].reader(), job["task"])
     columns = None if job["columns"] is None else tuple(job["columns"])
     source = Source(Path(job["path"]), columns, Limits(**job["limits"]), job["where"], job["table"])
     watch(source.path)

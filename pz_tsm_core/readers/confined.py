@@ -42,7 +42,7 @@ MAX_WORDS = 2**24
 
 
 def read(name: str, source: Source) -> pa.Table:
-    """Read a table as `FORMATS[name].read` does, in a process of its own.
+    """Read a table as the reader of `FORMATS[name]` does, in a process of its own.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def read(name: str, source: Source) -> pa.Table:
 
 
 def describe(name: str, source: Source) -> Facts:
-    """Describe a table as `FORMATS[name].describe` does, in a process of its own."""
+    """Describe a table as the reader of `FORMATS[name]` does, in a process of its own."""
     with _asked("describe", name, source) as (answer, _):
         told = _words(answer)
     return Facts(int(told["rows"]), tuple(ColumnFacts(**column) for column in told["columns"]))

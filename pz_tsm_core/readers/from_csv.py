@@ -45,34 +45,24 @@ class Layout:
     nulls: tuple[str, ...] = NULLS
 
 
-def read_commas(source: Source) -> pa.Table:
-    """Read a comma-separated file: comments at the top, one line of column names, rows."""
-    return _read(source, ",")
+@dataclass(frozen=True)
+class Delimited:
+    """The reader of files whose values are divided by one character: comments, names, rows."""
 
+    delimiter: str
 
-def read_tabs(source: Source) -> pa.Table:
-    """Read a tab-separated file: comments at the top, one line of column names, rows."""
-    return _read(source, "\t")
+    def read(self, source: Source) -> pa.Table:
+        """Read every column in the narrowest type that loses nothing of it."""
+        layout = Layout(self.delimiter, _comment_lines(source))
+        available = column_names(source, layout)
+        _check_names(source, layout, available)
+        text = read_text(source, layout, source.select(available))
+        return pa.table([_typed(column) for column in text.columns], names=text.column_names)
 
-
-def describe_commas(source: Source) -> Facts:
-    """Read a comma-separated file for what its columns are: only their values tell."""
-    table = read_commas(source)
-    return facts_of(len(table), table.schema)
-
-
-def describe_tabs(source: Source) -> Facts:
-    """Read a tab-separated file for what its columns are: only their values tell."""
-    table = read_tabs(source)
-    return facts_of(len(table), table.schema)
-
-
-def _read(source: Source, delimiter: str) -> pa.Table:
-    layout = Layout(delimiter, _comment_lines(source))
-    available = column_names(source, layout)
-    _check_names(source, layout, available)
-    text = read_text(source, layout, source.select(available))
-    return pa.table([_typed(column) for column in text.columns], names=text.column_names)
+    def describe(self, source: Source) -> Facts:
+        """Read the file for what its columns are: only their values tell."""
+        table = self.read(source)
+        return facts_of(len(table), table.schema)
 
 
 def _comment_lines(source: Source) -> int:

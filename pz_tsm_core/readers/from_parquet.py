@@ -58,9 +58,10 @@ def _read(file: pq.ParquetFile, source: Source) -> pa.Table:
         raise source.unusable(unusable)
     rows = file.metadata.num_rows
     source.check_size(rows, sum(_least_bytes(field.type) for field in schema))
-    table = pa.Table.from_batches(list(_batches(file, stored, source)))
-    if len(table) != rows:
-        raise source.damaged(f"{len(table)} rows where the footer says {rows}")
+    batches = list(_batches(file, stored, source))
+    if (there := sum(map(len, batches))) != rows:
+        raise source.damaged(f"{there} rows where the footer says {rows}")
+    table = pa.Table.from_batches(batches)
     table.validate(full=True)  # text that is no UTF-8 would fail later, and far from here
     table = table.cast(pa.schema(_described(schema, header, source)))
     return header.apply_masks(table) if header else table

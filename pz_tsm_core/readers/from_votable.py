@@ -11,7 +11,6 @@ import pyarrow as pa
 from astropy.io import votable
 from astropy.io.votable import exceptions as told
 
-from pz_tsm_core.errors import TsmError
 from pz_tsm_core.readers.arrays import numbers
 from pz_tsm_core.readers.facts import Facts
 from pz_tsm_core.readers.source import Source
@@ -69,10 +68,6 @@ def _choose(source: Source) -> tuple[int, TableTag]:
             f"{len(tables)} tables" + (f", of the names {', '.join(names)}" if names else ""),
             f"a TABLE `{source.table}`" if source.table else "a TABLE with rows",
             "name another, or none")
-    others = {table.serialization for table in tables} & {"FITS", "PARQUET"}
-    if others:
-        raise source.unsupported(f"rows as {others.pop()}", "TABLEDATA, BINARY or BINARY2",
-                                 "save it with its rows inside")
     raise source.empty(f"{len(tables)} tables without rows")
 
 
@@ -143,13 +138,8 @@ def _parse(source: Source, number: int, places: list[int]) -> Any:
             warnings.simplefilter("error", loss)
         # Some archives write a missing float as the word null.
         warnings.filterwarnings("ignore", ".*'null'", told.W30)
-        try:
-            document = votable.parse(file, columns=places, table_number=number, verify="warn",
-                                     filename=source.where)
-        except (MemoryError, TsmError):
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the parser stumbles over
-            raise source.damaged(str(error)) from None
+        document = votable.parse(file, columns=places, table_number=number, verify="warn",
+                                 filename=source.where)
     return list(document.iter_tables())[number].array
 
 

@@ -8,20 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, nearest, refuse
 from pz_tsm_core.model.limits import Limits
-from pz_tsm_core.readers import (
-    confined,
-    from_csv,
-    from_ecsv,
-    from_fits,
-    from_hdf5,
-    from_parquet,
-    from_votable,
-)
+from pz_tsm_core.readers import confined
 from pz_tsm_core.readers.compression import unfolded
 from pz_tsm_core.readers.facts import Facts, TableFacts
 from pz_tsm_core.readers.source import ROW_LABELS, Source
@@ -30,9 +23,66 @@ from pz_tsm_core.readers.source import ROW_LABELS, Source
 START = 1024
 
 
+class Reader(Protocol):
+    """What reads one format: a module of this room, or a layout of text files."""
+
+    def read(self, source: Source) -> pa.Table:
+        """The rows."""
+        ...
+
+    def describe(self, source: Source) -> Facts:
+        """How many rows there are, and the columns."""
+        ...
+
+
+def _csv() -> Reader:
+    from pz_tsm_core.readers import from_csv
+
+    return from_csv.Delimited(",")
+
+
+def _tsv() -> Reader:
+    from pz_tsm_core.readers import from_csv
+
+    return from_csv.Delimited("\t")
+
+
+def _ecsv() -> Reader:
+    from pz_tsm_core.readers import from_ecsv
+
+    return from_ecsv
+
+
+def _fits() -> Reader:
+    from pz_tsm_core.readers import from_fits
+
+    return from_fits
+
+
+def _hdf5() -> Reader:
+    from pz_tsm_core.readers import from_hdf5
+
+    return from_hdf5
+
+
+def _parquet() -> Reader:
+    from pz_tsm_core.readers import from_parquet
+
+    return from_parquet
+
+
+def _votable() -> Reader:
+    from pz_tsm_core.readers import from_votable
+
+    return from_votable
+
+
 @dataclass(frozen=True)
 class Format:
     """A format that can be read.
+
+    What reads it is imported when it is first needed: parsers are large, and those that run
+    confined have no business in this process.
 
     Parameters
     ----------
@@ -44,26 +94,22 @@ class Format:
 
     suffixes: tuple[str, ...]
     magic: re.Pattern[bytes] | None
-    read: Callable[[Source], pa.Table]
-    describe: Callable[[Source], Facts]
+    reader: Callable[[], Reader]
     confined: bool = False
     several: bool = False
 
 
 FORMATS = {
-    "parquet": Format((".parquet", ".pq", ".parq"), re.compile(rb"PAR1"),
-                      from_parquet.read, from_parquet.describe),
-    "csv": Format((".csv",), None, from_csv.read_commas, from_csv.describe_commas),
-    "tsv": Format((".tsv",), None, from_csv.read_tabs, from_csv.describe_tabs),
-    "fits": Format((".fits", ".fit", ".fts"), re.compile(rb"SIMPLE  ="),
-                   from_fits.read, from_fits.describe, several=True),
+    "parquet": Format((".parquet", ".pq", ".parq"), re.compile(rb"PAR1"), _parquet),
+    "csv": Format((".csv",), None, _csv),
+    "tsv": Format((".tsv",), None, _tsv),
+    "fits": Format((".fits", ".fit", ".fts"), re.compile(rb"SIMPLE  ="), _fits, several=True),
     "votable": Format((".xml", ".vot", ".votable"),
                       re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE|(\w+:)?VOTABLE)"),
-                      from_votable.read, from_votable.describe, confined=True, several=True),
-    "ecsv": Format((".ecsv",), re.compile(rb"(\xef\xbb\xbf)?# ?%ECSV"),
-                   from_ecsv.read, from_ecsv.describe, confined=True),
-    "hdf5": Format((".h5", ".hdf5", ".hdf"), re.compile(rb"\x89HDF\r\n\x1a\n"),
-                   from_hdf5.read, from_hdf5.describe, confined=True, several=True),
+                      _votable, confined=True, several=True),
+    "ecsv": Format((".ecsv",), re.compile(rb"(\xef\xbb\xbf)?# ?%ECSV"), _ecsv, confined=True),
+    "hdf5": Format((".h5", ".hdf5", ".hdf"), re.compile(rb"\x89HDF\r\n\x1a\n"), _hdf5,
+                   confined=True, several=True),
 }
 
 
@@ -101,10 +147,7 @@ def read_table(
     source = Source(Path(path), wanted, limits or Limits(), str(path), table)
     with _opened(source, format) as (name, plain):
         kind = FORMATS[name]
-        rows = confined.read(name, plain) if kind.confined else kind.read(plain)
-    if not len(rows):
-        raise source.empty("no rows")
-    return rows
+        return confined.read(name, plain) if kind.confined else kind.reader().read(plain)
 
 
 def describe_table(
@@ -127,7 +170,7 @@ def describe_table(
     source = Source(Path(path), None, limits or Limits(), str(path), table)
     with _opened(source, format) as (name, plain):
         kind = FORMATS[name]
-        facts = confined.describe(name, plain) if kind.confined else kind.describe(plain)
+        facts = confined.describe(name, plain) if kind.confined else kind.reader().describe(plain)
     columns = tuple(one for one in facts.columns if not ROW_LABELS.fullmatch(one.name))
     return TableFacts(facts.rows, columns, name)
 

@@ -78,7 +78,8 @@ OPEN_ENDED = ("csv", "ecsv")
 @pytest.fixture(scope="module", autouse=True)
 def unconfined() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confined, "read", lambda name, source: carry_out(FORMATS[name].read, source))
+        patch.setattr(confined, "read", lambda name, source: carry_out(
+            FORMATS[name].reader().read, source))
         yield
 
 
@@ -146,6 +147,7 @@ from pz_tsm_core.readers.source import Source
 
 path, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 content, spoilt = path.read_bytes(), path.with_name("spoilt.h5")
+read = FORMATS["hdf5"].reader().read
 for seed in range(first, last):
     rng, data = random.Random(seed), bytearray(content)
     for _ in range(rng.choice((1, 1, 2, 8))):
@@ -153,7 +155,7 @@ for seed in range(first, last):
     spoilt.write_bytes(data)
     signal.alarm(3)
     try:
-        table = carry_out(FORMATS["hdf5"].read, Source(spoilt, None, Limits(max_memory=2**26), "t"))
+        table = carry_out(read, Source(spoilt, None, Limits(max_memory=2**26), "t"))
         table.validate(full=True)
         print("read", flush=True)
     except TsmError as error:

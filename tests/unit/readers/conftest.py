@@ -30,6 +30,6 @@ def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse in this process: what a parser makes of a file is not a matter of where it runs."""
     for task in ("read", "describe"):
         def here(name, source, task=task):
-            return carry_out(getattr(FORMATS[name], task), source)
+            return carry_out(getattr(FORMATS[name].reader(), task), source)
 
         monkeypatch.setattr(confined, task, here)

@@ -11,7 +11,7 @@ from astropy.table import Table
 from pz_tsm_core.errors import Code
 from pz_tsm_core.export.rail import rail_names, write_rail
 from pz_tsm_core.model.limits import Limits
-from pz_tsm_core.readers import describe_table, read_table
+from pz_tsm_core.readers import describe_table, hdf5_tables, read_table
 
 pytestmark = pytest.mark.usefixtures("unconfined")
 
@@ -183,6 +183,16 @@ def test_limits_are_kept(path, refusal) -> None:
     for limits in (Limits(max_rows=99), Limits(max_columns=1), Limits(max_memory=1599)):
         assert refusal(path, limits=limits).codes == (Code.FILE_LIMIT,)
     assert len(read_table(path, limits=Limits(max_memory=1600))) == 100
+
+
+def test_a_file_of_very_many_objects_is_no_table(path, refusal, monkeypatch) -> None:
+    monkeypatch.setattr(hdf5_tables, "MAX_OBJECTS", 20)
+    with h5py.File(path, "w") as file:
+        for number in range(21):
+            file.create_group(f"g/{number}")
+    error = refusal(path)
+    assert error.codes == (Code.FILE_LIMIT,)
+    assert "more than 20 objects" in error.problems[0].found
 
 
 def test_one_long_text_for_many_rows_is_refused_before_memory_is_full(path, refusal) -> None:

@@ -78,6 +78,29 @@ def test_a_table_behind_an_image_and_scaled_columns_are_found(tmp_path):
     np.testing.assert_array_equal(Table.read(path, hdu=2)["v"], [1.0, 1.5, 2.0])
 
 
+def test_an_extension_is_found_by_its_name(tmp_path):
+    path = tmp_path / "table.fits"
+    tables = [fits.BinTableHDU(Table({"v": [n]}), name=name) for n, name in enumerate("ABC")]
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
+    assert read_table(path)["v"].to_pylist() == [0]
+    assert read_table(path, table="C")["v"].to_pylist() == [2]
+    error = refusal(path, table="D")
+    assert error.codes == (Code.FILE_FORMAT,)
+    assert "A (BINTABLE), B (BINTABLE), C (BINTABLE)" in error.problems[0].found
+
+
+def test_a_nul_ends_a_text_of_fits_and_blanks_before_it_are_padding(tmp_path):
+    path = tmp_path / "table.fits"
+    Table({"s": [b"abXjunk", b"whole  ", b"a b"]}).write(path)
+    path.write_bytes(path.read_bytes().replace(b"abXjunk", b"ab \0junk"[:7]))
+    assert read_table(path)["s"].to_pylist() == ["ab", "whole", "a b"]
+
+
+def test_a_table_without_columns_is_empty(tmp_path):
+    pq.write_table(pa.table({}), tmp_path / "t.parquet")
+    assert refusal(tmp_path / "t.parquet").codes == (Code.TABLE_EMPTY,)
+
+
 def test_vectors_are_refused_unless_they_are_not_asked_for(tmp_path):
     path = tmp_path / "table.fits"
     Table({"id": [1, 2], "flux": np.ones((2, 3))}).write(path)

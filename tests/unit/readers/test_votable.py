@@ -91,8 +91,9 @@ def test_a_number_of_rows_that_lies_is_refused(file, refusal, attributes) -> Non
 def test_binary_rows_with_texts_of_any_length_are_read(file) -> None:
     fields = LONG + '<FIELD name="s" datatype="char" arraysize="*"/>'
     data = b"".join(struct.pack(">qi", n, len(s)) + s for n, s in ((2**62, b"abc"), (-1, b"")))
-    assert read_table(file(votable(fields, binary(data)))).to_pydict() == {
-        "id": [2**62, -1], "s": ["abc", ""]}
+    path = file(votable(fields, binary(data)))
+    assert read_table(path).to_pydict() == {"id": [2**62, -1], "s": ["abc", ""]}
+    assert describe_table(path).rows == 2
 
 
 def test_a_binary_row_that_is_cut_short_is_refused(file, refusal) -> None:
@@ -101,6 +102,14 @@ def test_a_binary_row_that_is_cut_short_is_refused(file, refusal) -> None:
     error = refusal(file(votable(LONG, binary(whole[:-1]))))
     assert error.codes == (Code.FILE_DAMAGED,)
     assert "15 bytes for rows of 8 bytes" in error.problems[0].found
+
+
+def test_a_row_of_texts_that_is_cut_short_is_refused_where_the_rows_are_told(file, refusal):
+    fields = LONG + '<FIELD name="s" datatype="char" arraysize="*"/>'
+    data = b"".join(struct.pack(">qi", n, 3) + b"abc" for n in range(2))
+    error = refusal(file(votable(fields, binary(data[:-1]), attributes='nrows="2"')))
+    assert error.codes == (Code.FILE_DAMAGED,)
+    assert "1 whole rows of 2" in error.problems[0].found
 
 
 @pytest.mark.parametrize("stream", ["AAAA!AAAA", "AA==AAAA", "AAAAé"])

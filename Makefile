@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove rail bench-mock bench-report pictures lock clean
+.PHONY: demo test lint coverage prove rail bench-mock bench-rules bench-report pictures lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -60,6 +60,10 @@ bench-mock: $(READY)
 
 bench-report: $(READY)
 	@$(BIN)/python bench/report.py
+
+# Flag rules over ten million rows on one core, and hostile rules against the clock.
+bench-rules: $(READY)
+	@$(BIN)/python bench/rules.py
 
 # The picture of the README, from a finished demo.
 pictures: demo

@@ -61,8 +61,15 @@ class Compression:
 
 
 @contextmanager
-def unfolded(source: Source) -> Iterator[tuple[Source, str]]:
-    """The source, or what it unfolds to; and the name whose ending tells the format.
+def unfolded(
+    source: Source, format_of: Callable[[str], str]
+) -> Iterator[tuple[Source, str]]:
+    """The source, or what it unfolds to; and its format.
+
+    Parameters
+    ----------
+    format_of : tells the format by the name without the ending of a compression, or refuses it;
+        asked before anything is unfolded
 
     Raises
     ------
@@ -72,13 +79,13 @@ def unfolded(source: Source) -> Iterator[tuple[Source, str]]:
     """
     kind = _recognise(source)
     if kind is None:
-        yield source, Path(source.where).name
+        yield source, format_of(Path(source.where).name)
         return
     with scratch() as (file, path):
         try:
             with kind.open(source) as stream:
+                name = format_of(_member_name(stream) or _bare(Path(source.where).name))
                 _copy(stream, file, source)
-                name = _member_name(stream) or _bare(Path(source.where).name)
         except _BROKEN as error:
             raise _refusal(source, error) from None
         yield replace(source, path=path), name

@@ -181,8 +181,7 @@ def _opened(source: Source, format_: str | None) -> Iterator[tuple[str, Source]]
     if format_ is not None and format_ not in FORMATS:
         raise _unknown(source, f"the format `{format_}`", format_)
     _check_file(source)
-    with unfolded(source) as (plain, file_name):
-        name = format_ or _format_of(source, file_name)
+    with unfolded(source, lambda name: format_ or _format_of(source, name)) as (plain, name):
         if source.table is not None and not FORMATS[name].several:
             raise source.unsupported(f"table={source.table!r} for {name}",
                                      "a format whose files hold several tables",
@@ -207,19 +206,28 @@ def _unknown(source: Source, found: str, word: str) -> Exception:
 def _check_file(source: Source) -> None:
     path = source.path
     try:
-        size = path.stat().st_size
-        path.open("rb").close()
+        size = _size(path)
     except FileNotFoundError:
         raise refuse(Code.FILE_MISSING, f"{path}", found="no such file", expected="a table file",
                      remedy="correct the path; it counts from the current directory") from None
-    except OSError as error:
-        raise refuse(Code.FILE_MISSING, f"{path}", found=error.strerror or str(error),
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        raise refuse(Code.FILE_MISSING, f"{path}",
+                     found=getattr(error, "strerror", None) or str(error),
                      expected="a file that can be read",
                      remedy="name a file, and look at its permissions") from None
     if size == 0:
         raise source.empty("a file of 0 bytes")
     if size > source.limits.max_bytes:
         raise source.too_large(f"{size} bytes", f"{source.limits.max_bytes}")
+
+
+def _size(path: Path) -> int:
+    """Size of a file that can be opened; an OSError for anything else."""
+    size = path.stat().st_size
+    if not path.is_file():  # to open a pipe would wait for ever
+        raise OSError(0, "a folder" if path.is_dir() else "no regular file")
+    path.open("rb").close()
+    return size
 
 
 def _check_start(source: Source, name: str) -> None:

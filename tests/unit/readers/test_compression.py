@@ -137,6 +137,19 @@ def test_a_damaged_archive_is_refused(tmp_path, refusal, spoil) -> None:
     assert refusal(tmp_path / "t.zip").codes == (Code.FILE_DAMAGED,)
 
 
+def test_a_format_that_is_not_known_is_refused_before_it_is_unfolded(
+    tmp_path, refusal, monkeypatch
+) -> None:
+    monkeypatch.setattr(compression, "_copy", None)
+    for path in (tmp_path / "t.sqlite.gz", tmp_path / "t.zip"):
+        path.write_bytes(gzip.compress(CSV))
+        if path.suffix == ".zip":
+            archive(path, ("t.sqlite", CSV))
+        error = refusal(path)
+        assert error.codes == (Code.FILE_FORMAT,)
+        assert "`.sqlite`" in error.problems[0].found
+
+
 def test_a_tar_in_a_compression_is_told_by_its_ending(tmp_path, refusal) -> None:
     (tmp_path / "t.tar.gz").write_bytes(gzip.compress(b"not looked at"))
     error = refusal(tmp_path / "t.tar.gz")

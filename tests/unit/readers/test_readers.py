@@ -1,5 +1,7 @@
 """Reading tables of others: nothing lost on the way, nothing believed unchecked."""
 
+import os
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -191,6 +193,13 @@ def test_what_is_no_table_is_refused_with_its_code(tmp_path, name, content, code
     if content is not None:
         (tmp_path / name).write_bytes(content)
     assert refusal(tmp_path / name).codes == (code,)
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert refusal(tmp_path / "pipe.csv").codes == (Code.FILE_MISSING,)
+    assert refusal("/dev/zero", format="csv").codes == (Code.FILE_MISSING,)
+    assert refusal(tmp_path / "a\0b.csv").codes == (Code.FILE_MISSING,)
 
 
 def test_a_folder_and_an_unknown_format_are_refused(tmp_path):

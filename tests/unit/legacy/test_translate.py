@@ -49,6 +49,17 @@ from pz_tsm_core.rules import write
     ("False or x == 1", "x == 1"),
     ("CLASS == 3 or x == 1", "CLASS == 3 or x == 1"),  # which it is, the table tells
     ("survey == 3 or x == 1", "x == 1"),  # a text is never a number
+    ("z_flag == True or True != z_err", "z_flag == 1 or z_err != 1"),
+    ("survey == True or x == 1", "x == 1"),
+    ("'4' == str(int(z_flag))[-1]", "digit(z_flag, 0) == 4"),
+    ("1 >= len(str(int(int(z_flag))))", "z_flag < 10 and z_flag > -1"),
+    ("len(str(int(z_flag))) <= 25", "not (trunc(z_flag) is null)"),
+    ("int(str(int(z_flag))) == 4 and z_flag < 400", "trunc(z_flag) == 4 and z_flag < 400"),
+    ("'STAR' == CLASS.str.upper()", "lower(CLASS) == 'star'"),
+    ("CLASS.str.upper().str.contains('^STAR$')", "lower(CLASS) == 'star'"),
+    ("CLASS.str.upper().str.contains('Star') or x == 1", "x == 1"),
+    ("CLASS.str.contains('x', na=True)", "CLASS contains 'x' or CLASS is null"),
+    ("not (True and x == 1)", "x != 1 or x is null"),
 ])
 def test_an_expression_is_said_in_the_rule_language(python, rule):
     assert write(translate(python, "here", before_a_table).tree) == rule
@@ -74,6 +85,24 @@ def test_an_expression_is_said_in_the_rule_language(python, rule):
     ("len(z_flag) == 1", 1, "len(z_flag)", "text"),
     ("str(z_flag) == '4'", 1, "str(z_flag)", "int(...)"),
     ("'é' == a and b ** 2", 14, "`b ** 2`", "powers"),  # characters, not bytes
+    ("CLASS.str.upper() == TYPE.str.strip()", 1, "CLASS.str.upper()", "capitals"),
+    ("CLASS == ZCAT_PRIMARY and (a > 1) == b", 27, "(a > 1) == b", "compared"),
+    ("(a > 1) == 2", 1, "(a > 1) == 2", "True or False"),
+    ("str(CLASS)[:2] == TYPE", 1, "str(CLASS)[:2] == TYPE", "quotes"),
+    ("str(int(z)) == CLASS", 1, "str(int(z)) == CLASS", "quotes"),
+    ("str(int(z)) == '04'", 1, "str(int(z)) == '04'", "never written so"),
+    ("str(int(z))[-1] == '42'", 1, "[-1] == '42'", "one character"),
+    ("str(int(z))[-30] == '4'", 1, "[-30] == '4'", "digits"),
+    ("len(str(int(z))) == 1.5", 1, "1.5", "whole number"),
+    ("str(CLASS)[:2] == len(str(int(z)))", 1, "str(CLASS)[:2]", "compared"),
+    ("CLASS.str.contains('x', flags=1)", 31, "`1`", "True or False"),
+    ("CLASS.str.contains('x', foo=True)", 1, "foo", "case, na, regex"),
+    ("CLASS.str.lower('x') == 'y'", 1, "lower", "0 value(s)"),
+    ("np.trunc(CLASS.str.lower()) == 1", 1, "np.trunc", "number"),
+    ("pd.isna(a > 1)", 1, "pd.isna(a > 1)", "missing"),
+    ("x.between([1], 2)", 1, "between", "two values"),
+    ("a in b", 6, "`b`", "list"),
+    ("x" + " + 1" * 40 + " == 1", 1, "x + 1", "deeper than 32"),
     ("1 +* 2", 4, "invalid syntax", ""),
     ("a ==", 5, "invalid syntax", ""),
 ])

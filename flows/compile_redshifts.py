@@ -16,6 +16,6 @@ from tasks.stage import StoreAt
 def compile_redshifts(
     recipe: Recipe, store: str | None = None, principal: Principal = LOCAL
 ) -> ArtifactRef:
-    """Retrieve, standardize, combine and partition; give the partitioned galaxies."""
+    """Retrieve, standardize, combine and partition; give the compilation."""
     at = StoreAt(location=store or default_location(), principal=principal)
     return carry_out(compilation, recipe, at)

@@ -13,15 +13,11 @@ from flows.pins import pin, product_kind
 from pz_tsm_core.errors import Problem, TsmError
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.recipe import Recipe
-from pz_tsm_core.model.stages import COMBINE, EXPORT
 from tasks.deliver import deliver
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
 
 #: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
 AT_ONCE = max(2, min(4, os.cpu_count() or 2))
-
-#: Which stage's artifact a product of each kind hands out.
-RESULTS = {"training_set": EXPORT.name, "compilation": COMBINE.name}
 
 LOCAL = Principal()
 
@@ -47,9 +43,9 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     result = order(recipe, pin(recipe, store), submission)
     made = submission.settle()
     deliver(recipe, made, store)
-    kind = product_kind(recipe)
-    store.products.add(recipe.name, kind, made, RESULTS[kind])
     given: ArtifactRef = result.result()
+    label = next(label for label, ref in made.items() if ref == given)
+    store.products.add(recipe.name, product_kind(recipe), made, label)
     return given
 
 

@@ -77,7 +77,6 @@ def environment() -> dict[str, str]:
     return kept | {
         "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in libraries),
         "PYTHONUTF8": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "HDF5_PLUGIN_PRELOAD": "::",  # the word of HDF5 for: none, ever

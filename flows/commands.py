@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, located
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tasks.stage import StoreAt
 
 RecipeFile = Annotated[
-    Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.", show_default=False)
+    Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.", show_default=False,
+                         autocompletion=completion.recipes)
 ]
 
 
@@ -31,10 +33,7 @@ def run(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Make what a recipe asks for; what the store has already is not made again.
-
-    Example: tsm run recipe.yaml --store ./store
-    """
+    """Make what a recipe asks for; what the store has already is not made again."""
     from flows.closing import closing
     from flows.local_run import leave_on_interrupt, run_here
     from flows.pins import pin
@@ -57,10 +56,7 @@ def plan(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Say which stages of a recipe are cached, and why the others are not; run nothing.
-
-    Example: tsm plan recipe.yaml --store ./store
-    """
+    """Say which stages of a recipe are cached, and why the others are not; run nothing."""
     from flows.journal import Journal
     from flows.order import order_for
     from flows.pins import pin

@@ -95,14 +95,14 @@ class Problem:
 
     def __str__(self) -> str:
         return (
-            f"[{self.code}] {_printable(self.where)}\n"
-            f"    found:    {_printable(self.found)}\n"
-            f"    expected: {_printable(self.expected)}\n"
-            f"    to do:    {_printable(self.remedy)}"
+            f"[{self.code}] {printable(self.where)}\n"
+            f"    found:    {printable(self.found)}\n"
+            f"    expected: {printable(self.expected)}\n"
+            f"    to do:    {printable(self.remedy)}"
         )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text on one line, without what could move a cursor: names in files are anybody's."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 

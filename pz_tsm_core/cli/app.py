@@ -10,9 +10,13 @@ from typing import Annotated
 
 import typer
 
+from pz_tsm_core.cli.help import FIRST_STEPS, Ordered
+
 app = typer.Typer(
     name="tsm",
+    cls=Ordered,
     help="Make training sets for photometric redshifts, and say why every row is there.",
+    epilog=FIRST_STEPS,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -11,28 +11,33 @@ from typing import Annotated, Any
 import typer
 
 from pz_tsm_core.cli.app import app, called
+from pz_tsm_core.cli.help import shown
 
 
-@app.command(
-    epilog="Example: `tsm mock sky --objects 100000` makes a sky, then `tsm run sky/recipe.yaml`."
-)
+@app.command(**shown("mock"))
 def mock(
     directory: Annotated[Path, typer.Argument(help="Folder to make, or one made so before.")],
     objects: Annotated[int, typer.Option(min=1000, help="Objects of the LSST catalogue.")] = 60_000,
     redshifts: Annotated[int, typer.Option(min=100, help="Measured redshifts.")] = 6_000,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal skies.")] = 20_261_120,
 ) -> None:
-    """Make a mock sky: survey files, an Object catalogue, dust maps, the truth, and a recipe."""
-    from pz_tsm_core.mock import MockSky, make_mock
+    """Make a mock sky: survey files, an Object catalogue, dust maps, the truth, a recipe, a table.
+
+    The table, my_redshifts.csv, is such as one has of one's own: see tsm new recipe.
+    """
+    from pz_tsm_core.mock import MockSky, make_mock, write_own_table
 
     spec = MockSky(n_objects=objects, n_redshifts=redshifts, seed=seed)
     with _progress() as told:
-        make_mock(directory, spec, progress=told)
+        paths = make_mock(directory, spec, progress=told)
+    write_own_table(paths)
     recipe = directory / "recipe.yaml"
     if not recipe.exists():  # an edited recipe stays as it is
         recipe.write_text(files("pz_tsm_core.mock").joinpath("recipe.yaml").read_text("utf-8"))
     typer.echo(f"mock sky: {objects} objects and {redshifts} redshifts in {directory}")
     typer.echo(f"next: {called()} run {recipe} --store {directory / 'store'}")
+    typer.echo(f"or, from a table of your own: {called()} new recipe "
+               f"{directory / 'my_redshifts.csv'} --catalog {paths.objects}")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 StoreOption = Annotated[
     str | None,
     typer.Option("--store", envvar="PZ_TSM_STORE",
-                 help="Folder that keeps every result. [default: in your data folder]"),
+                 help="Folder that keeps every result. (default: in your data folder)"),
 ]
 PrincipalOption = Annotated[
     str, typer.Option("--principal", envvar="PZ_TSM_PRINCIPAL", help="Who opens the store.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import typer
 
 from pz_tsm_core.cli.app import app
+from pz_tsm_core.cli.help import shown
 
 
-@app.command()
+@app.command(**shown("surveys"))
 def surveys() -> None:
     """List the surveys that recipes can name."""
     from pz_tsm_core.surveys import registry

@@ -1,0 +1,64 @@
+"""What the shell offers for the word that is being typed: quick, silent, and never a refusal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+#: More files than this in a folder are not listed.
+_LISTED = 2_000
+_SURVEYS = Path(__file__).parents[1] / "surveys" / "data"
+
+
+def recipes(incomplete: str) -> Iterator[str]:
+    """Recipes, and folders on the way to them."""
+    return _files(incomplete, (".yaml", ".yml"))
+
+
+def files(incomplete: str) -> Iterator[str]:
+    """Files and folders of any name."""
+    return _files(incomplete, ("",))
+
+
+def surveys(incomplete: str) -> Iterator[str]:
+    """Keys of the registered surveys, by the names of their files."""
+    keys = sorted(path.stem for path in _SURVEYS.glob("*.yaml"))
+    return (key for key in keys if key.startswith(incomplete))
+
+
+def products(incomplete: str) -> Iterator[str]:
+    """Names of the products that this principal sees in the usual store."""
+    from pz_tsm_core.errors import TsmError
+    from pz_tsm_core.model.artifact import Principal
+    from pz_tsm_core.store import default_location, open_store
+
+    principal = Principal(name=os.environ.get("PZ_TSM_PRINCIPAL", "local"))
+    try:
+        names = open_store(default_location(), principal).products.names()
+    except (TsmError, OSError):
+        return
+    yield from (name for name in names if name.startswith(incomplete))
+
+
+def anything(incomplete: str) -> Iterator[str]:
+    """Whatever can be looked at: files, and products of the store."""
+    yield from files(incomplete)
+    yield from products(incomplete)
+
+
+def _files(incomplete: str, endings: tuple[str, ...]) -> Iterator[str]:
+    folder, _, start = incomplete.rpartition("/")
+    place = Path(f"{folder}/" if folder or incomplete.startswith("/") else ".").expanduser()
+    try:
+        entries = sorted(os.scandir(place), key=lambda entry: entry.name)[:_LISTED]
+    except OSError:
+        return
+    for entry in entries:
+        if not entry.name.startswith(start) or (entry.name.startswith(".") and not start):
+            continue
+        path = incomplete.removesuffix(start) + entry.name
+        if entry.is_dir():
+            yield f"{path}/"
+        elif entry.name.lower().endswith(endings):
+            yield path

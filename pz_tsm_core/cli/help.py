@@ -1,0 +1,91 @@
+"""What `--help` teaches: where a command stands, and examples that run.
+
+The examples stand in this table, in the order in which somebody new would type them; a test types
+them in that order, in an empty folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from typer.core import TyperGroup
+
+
+class Panel(StrEnum):
+    """Headings of `tsm --help`, in their order."""
+
+    START = "Start here"
+    RUN = "Run"
+    LOOK = "Look"
+    STORE = "The store"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where a command stands in the help, and how it is used."""
+
+    panel: Panel
+    examples: tuple[str, ...]
+
+
+COMMANDS = {
+    "mock": Shown(Panel.START, (
+        "tsm mock sky",
+        "tsm mock small_sky --objects 2000 --redshifts 300",
+    )),
+    "new": Shown(Panel.START, ()),
+    "new recipe": Shown(Panel.START, (
+        "tsm new recipe sky/my_redshifts.csv --output mine.yaml",
+        "tsm new recipe sky/my_redshifts.csv --catalog sky/object_collection",
+        "tsm new recipe sky/surveys/vandels.parquet --own --output other.yaml",
+    )),
+    "run": Shown(Panel.RUN, ("tsm run sky/recipe.yaml",)),
+    "plan": Shown(Panel.RUN, ("tsm plan sky/recipe.yaml",)),
+    "inspect": Shown(Panel.LOOK, (
+        "tsm inspect sky/my_redshifts.csv",
+        "tsm inspect sky/object_collection --rows 3 --columns objectId,coord_ra",
+        "tsm inspect mine.yaml",
+        "tsm inspect mock_training_set",
+        "tsm inspect mock_training_set@1 --json",
+    )),
+    "surveys": Shown(Panel.LOOK, ("tsm surveys",)),
+    "put": Shown(Panel.STORE, (
+        "tsm put sky/my_redshifts.csv",
+        "tsm put sky/my_redshifts.csv --name mine --private",
+    )),
+    "products": Shown(Panel.STORE, ()),
+    "products list": Shown(Panel.STORE, ("tsm products list", "tsm products list --json")),
+    "products show": Shown(Panel.STORE, ("tsm products show my_redshifts",)),
+    "products verify": Shown(Panel.STORE, ("tsm products verify mine@1",)),
+    "products withdraw": Shown(Panel.STORE, ("tsm products withdraw mine@1",)),
+    "products gc": Shown(Panel.STORE, ("tsm products gc --dry-run", "tsm products gc")),
+}
+
+#: Below `tsm --help`.
+FIRST_STEPS = """\
+First steps, from a mock sky and a table of yours to a training set:
+  $ tsm mock sky
+  $ tsm new recipe sky/my_redshifts.csv --catalog sky/object_collection
+  $ tsm run recipe.yaml
+
+Every command has examples: tsm run --help
+The Tab key completes names after: tsm --install-completion"""
+
+
+class Ordered(TyperGroup):
+    """A group that lists its commands in the order of the table; others come last, by name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands."""
+        order = {name: place for place, name in enumerate(COMMANDS)}
+        return sorted(super().list_commands(ctx), key=lambda name: (order.get(name, 1000), name))
+
+
+def shown(command: str) -> dict[str, Any]:
+    """What typer is told of a command beside its function."""
+    told = COMMANDS.get(command, Shown(Panel.STORE, ()))
+    lines = ["Examples:", *(f"  $ {example}" for example in told.examples)]
+    return {"rich_help_panel": told.panel.value,
+            "epilog": "\n".join(lines) if told.examples else None}

@@ -1,0 +1,122 @@
+"""How a table enters a recipe: as a known survey's, by its columns, or with a definition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from pz_tsm_core.inspection.column import Column
+from pz_tsm_core.model.quality import InstrumentType
+from pz_tsm_core.model.recipe import UserTable
+from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.ops.standardize import Standardized, standardize
+from pz_tsm_core.propose.definition import definition_text
+from pz_tsm_core.propose.findings import Finding
+from pz_tsm_core.propose.own import OwnTable, understand
+from pz_tsm_core.propose.recognise import Likeness, likenesses
+from pz_tsm_core.surveys import parse_survey, survey_of_table
+
+#: Share of the rows that the quality rules of a survey must decide for its table to be its own.
+_DECIDED = 0.8
+#: Keys of `columns` in an entry of `redshifts.tables`, in the order in which people look for them.
+_ROLES = ("id", "ra", "dec", "z", "z_err", "quality")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of `redshifts`, tried on the table.
+
+    Parameters
+    ----------
+    kind : `survey` of the registry, `table` by its columns, or `definition` of its own
+    name : of the table; the key of a survey of the registry
+    columns : of a `table`, by what they hold
+    definition : text of the definition, if it needs one
+    trial : what became of every row
+    """
+
+    kind: Literal["survey", "table", "definition"]
+    name: str
+    trial: Standardized
+    findings: tuple[Finding, ...]
+    columns: dict[str, str]
+    definition: str | None = None
+    instrument_type: InstrumentType = InstrumentType.SPECTROSCOPIC
+
+
+def as_survey(file_name: str, table: pa.Table, columns: Sequence[Column]) -> Entry | None:
+    """The entry of a table in the native shape of a registered survey; None for any other."""
+    alike = likenesses(file_name, columns)
+    for number, likeness in enumerate(alike):
+        if likeness.is_whole:
+            trial = _tried(table, likeness.survey)
+            if _is_decided(trial, likeness.survey):
+                rest = [*alike[:number], *alike[number + 1:]]
+                return Entry("survey", likeness.survey.key, trial,
+                             tuple(_recognised(likeness, rest)), {})
+    return None
+
+
+def _is_decided(trial: Standardized, survey: Survey) -> bool:
+    """Whether the values are the survey's, too: most flags are in its rules."""
+    if not survey.quality.rules or not trial.rows.given:
+        return trial.rows.given > 0
+    undecided = trial.rule_hits.get("quality: otherwise", 0)
+    return undecided <= (1 - _DECIDED) * trial.rows.given
+
+
+def _recognised(likeness: Likeness, rest: Sequence[Likeness]) -> list[Finding]:
+    told = [Finding("survey", f"recognised: {likeness}")]
+    if rest:
+        told.append(Finding("survey", f"next best: {rest[0].survey.key}, {rest[0]}"))
+    return told
+
+
+def as_own(
+    name: str, file_name: str, table: pa.Table, columns: Sequence[Column]
+) -> Entry:
+    """The entry of a table of one's own: by its columns where that tells it all.
+
+    Raises
+    ------
+    TsmError
+        as `understand`
+    """
+    own = understand(columns)
+    findings = (*own.findings, *_resembling(file_name, columns))
+    if own.is_simple:
+        return _as_table(name, table, own, findings)
+    text = definition_text(own, findings, name=name, label=file_name, rows=len(table))
+    survey = parse_survey(text, f"{name}.survey.yaml")
+    return Entry("definition", name, _tried(table, survey), findings, {}, text)
+
+
+def _as_table(name: str, table: pa.Table, own: OwnTable, findings: tuple[Finding, ...]) -> Entry:
+    mapping = own.mapping
+    choices = {"id": mapping.id, "z": mapping.z, "z_err": mapping.z_err}
+    columns = {"ra": mapping.ra.columns[0].name, "dec": mapping.dec.columns[0].name,
+               **{role: choice.column.name for role, choice in choices.items() if choice}}
+    if own.flag:
+        columns["quality"] = own.flag.column.name
+    columns = {role: columns[role] for role in _ROLES if role in columns}
+    kind = InstrumentType.PHOTOMETRIC if own.is_photometric else InstrumentType.SPECTROSCOPIC
+    said = UserTable.model_validate(
+        {"name": name, "file": "in memory", "columns": columns, "instrument_type": kind})
+    survey = survey_of_table(said)
+    return Entry("table", name, _tried(table, survey), findings, columns, instrument_type=kind)
+
+
+def _resembling(file_name: str, columns: Sequence[Column]) -> list[Finding]:
+    """Surveys whose columns are all, or nearly all, there."""
+    return [Finding("survey", f"resembles {likeness}: if it is that survey's own file, write "
+                              f"`survey: {likeness.survey.key}`"
+                              + (f"; it lacks {', '.join(likeness.missing)}"
+                                 if likeness.missing else ""))
+            for likeness in likenesses(file_name, columns)[:1]]
+
+
+def _tried(table: pa.Table, survey: Survey) -> Standardized:
+    return standardize(table, survey, bad_positions="drop")

@@ -1,0 +1,89 @@
+"""A table opened for a first look: whole, without the columns that no recipe can use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.inspection.tables import usable_names
+from pz_tsm_core.model.product import MAIN_TABLE, is_ref
+from pz_tsm_core.propose.findings import Finding
+from pz_tsm_core.sky.catalog import is_hats
+from pz_tsm_core.store import Store
+from pz_tsm_core.tables import describe, read
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a table is, as a recipe says it.
+
+    Parameters
+    ----------
+    label : what people call it, for comments: the name of the file or product
+    name : what a recipe may call it, before anything that it may not have in a name is replaced
+    file : a file or HATS folder; None for a product
+    """
+
+    label: str
+    name: str
+    file: Path | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The usable columns of a table, and what was left out."""
+
+    table: pa.Table
+    findings: tuple[Finding, ...]
+
+
+def look(path: Path) -> Seen:
+    """Read the columns that hold one value a row, each under a name of its own.
+
+    Raises
+    ------
+    TsmError
+        as `read`, and for a table without columns
+    """
+    facts = describe(path)
+    usable = usable_names(facts)
+    left = sorted({column.name for column in facts.columns} - set(usable))
+    return Seen(read(path, usable), tuple(_told(left)))
+
+
+def find(table: str | Path, store: Store | None) -> tuple[Origin, Seen]:
+    """A table by its path or, where there is no such table, by the product that it names.
+
+    Raises
+    ------
+    TsmError
+        as `look`; `product.unknown`, `product.name` for a product that is no table
+    """
+    path = Path(table).expanduser().absolute()
+    if path.is_file() or is_hats(path) or store is None or not _may_be_product(str(table)):
+        return Origin(path.name, path.name.partition(".")[0], path), look(path)
+    version = store.products.get(str(table))
+    if version.kind != "table":
+        raise refuse(Code.PRODUCT_NAME, str(version), found=f"a {version.kind}",
+                     expected="a table, as `tsm put` takes it in",
+                     remedy="a compilation stands in a recipe as redshifts.compilation")
+    rows = store.read_table(version.ref, MAIN_TABLE["table"])
+    return Origin(str(version), version.name, None), Seen(rows, ())
+
+
+def _may_be_product(text: str) -> bool:
+    try:
+        return bool(is_ref(text))
+    except ValueError:
+        return False
+
+
+def _told(left: list[str]) -> Iterator[Finding]:
+    if left:
+        names = ", ".join(left[:8]) + (" ..." if len(left) > 8 else "")
+        yield Finding("file", "left alone, for they hold lists, stand twice or cannot be "
+                              f"printed: {names}")

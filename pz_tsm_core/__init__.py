@@ -20,9 +20,13 @@ from pz_tsm_core.errors import TsmError
 if TYPE_CHECKING:
     from pz_tsm_core.api import (
         combine,
+        list_products,
         magnitudes,
         match,
+        open_product,
         own_survey,
+        propose_recipe,
+        put,
         read,
         split,
         standardize,
@@ -30,8 +34,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "TsmError", "combine", "magnitudes", "match", "own_survey", "read", "split", "standardize",
-    "write",
+    "TsmError", "combine", "list_products", "magnitudes", "match", "open_product", "own_survey",
+    "propose_recipe", "put", "read", "split", "standardize", "write",
 ]
 
 

@@ -34,9 +34,16 @@ from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops import photometry, resolve
 from pz_tsm_core.ops import split as splitting
 from pz_tsm_core.ops import standardize as standardizing
+from pz_tsm_core.products import list_products, open_product, put
+from pz_tsm_core.propose import propose_recipe
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import get_survey, survey_of_table
+
+__all__ = [
+    "combine", "list_products", "magnitudes", "match", "open_product", "own_survey",
+    "propose_recipe", "put", "read", "split", "standardize", "write",
+]
 
 
 def read(path: str | Path, columns: list[str] | None = None) -> Any:

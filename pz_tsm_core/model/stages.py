@@ -75,6 +75,9 @@ EXPORT = Stage("export", 1, ("pyarrow", "h5py"))
 #: Metrics, the page that shows them, and whom to cite.
 REPORT = Stage("report", 1, ("matplotlib", "jinja2"))
 
+#: A table of a user, read and checked; no part of the way that a recipe describes.
+PUT = Stage("put", 1, ("pyarrow", "astropy"))
+
 STAGES = (
     RETRIEVE, STANDARDIZE, COMBINE, PARTITION, CROSSMATCH, CORRECT, SPLIT, EXPORT, REPORT
 )

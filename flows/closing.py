@@ -8,16 +8,18 @@ from pathlib import Path, PurePosixPath
 from pz_tsm_core.cli import called
 from pz_tsm_core.export.deliver import RECORD
 from pz_tsm_core.model.artifact import Manifest
+from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord
 from tasks.handover import PAGE
 
 
-def closing(recipe: Recipe, arguments: str) -> str:
+def closing(recipe: Recipe, product: ProductVersion, arguments: str) -> str:
     """Text for a person after a run that ended well, from the record that the run left.
 
     Parameters
     ----------
+    product : the name under which the result stands in the store
     arguments : what stood behind `tsm run`, so that the next command can be copied
     """
     folder = Path(recipe.output.directory)
@@ -25,7 +27,9 @@ def closing(recipe: Recipe, arguments: str) -> str:
     manifests = {stage.label: stage.manifest for stage in record.stages}
     words = _training_set if "split" in manifests else _compilation
     return "\n".join([
-        "", *_balance(manifests), "", *_files(record, folder), *words(manifests, arguments)
+        "", *_balance(manifests), "", *_files(record, folder),
+        f"product    {product}, for recipes: redshifts: {{compilation: {product}}}",
+        *words(manifests, arguments),
     ])
 
 
@@ -52,14 +56,12 @@ def _files(record: RunRecord, folder: Path) -> Iterator[str]:
 
 
 def _training_set(manifests: dict[str, Manifest], arguments: str) -> Iterator[str]:
-    yield f"compiled   redshifts: {{compilation: {manifests['combine'].address}}}"
     counts = manifests["split"].counts["split"].items()
     yield "parts      " + ", ".join(f"{count:,} {part}" for part, count in counts)
     yield "try next   change split.fractions in the recipe, and ask what that would redo:"
     yield f"           {called()} plan {arguments}"
 
 
-def _compilation(manifests: dict[str, Manifest], arguments: str) -> Iterator[str]:
-    yield f"compiled   redshifts: {{compilation: {manifests['combine'].address}}}"
+def _compilation(_manifests: dict[str, Manifest], arguments: str) -> Iterator[str]:
     yield "try next   add a catalog to the recipe, and make a training set:"
     yield f"           {called()} run {arguments}"

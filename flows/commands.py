@@ -47,7 +47,8 @@ def run(
         typer.echo("starting; a private Prefect server takes some seconds")
     with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
         run_here(wanted, at, shown.hear)
-    typer.echo(closing(wanted, _again(recipe, store, principal, right)))
+    product = at.open().products.get(wanted.name)
+    typer.echo(closing(wanted, product, _again(recipe, store, principal, right)))
 
 
 def plan(

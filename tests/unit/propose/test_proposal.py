@@ -94,6 +94,19 @@ def test_a_survey_is_recognised_by_its_columns_and_else_named_as_possible(file, 
     assert proposal.survey == key or f"`survey: {key}`" in told
 
 
+@real
+def test_a_compilation_of_the_pz_server_keeps_its_grades(tmp_path):
+    file = SPECZ.parent / "linea" / "crd_13_catalogues.parquet"
+    _, _, survey, rows = written(file, tmp_path)
+    assert survey.columns.id.from_ == ("CRD_ID",)
+    theirs = pq.read_table(file).to_pandas().set_index("CRD_ID")
+    ours = rows.to_pandas().set_index("native_id")
+    there = theirs.loc[ours.index]
+    assert (ours["quality"] == there["z_flag_homogenized"].replace(6, 4)).all()
+    assert (ours["instrument_type"] == there["instrument_type_homogenized"]).all()
+    assert ((ours["object_class"] == "star") == (there["z_flag_homogenized"] == 6)).all()
+
+
 FORMATS = ("csv", "tsv", "csv.gz", "fits", "vot", "ecsv", "hdf5", "parquet", "hats")
 
 

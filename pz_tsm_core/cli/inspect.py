@@ -80,10 +80,7 @@ def _numbered(value: Any) -> Any:
 
 
 def _heading(table: TableSummary) -> str:
-    if not table.looked_at:
-        return (f"{printable(table.name)}: {table.rows:,} rows, more than is read unasked: name "
-                "--columns to see values")
-    told = "all" if table.looked_at == table.rows else f"the first {table.looked_at:,}"
+    told = {0: "none", table.rows: "all"}.get(table.looked_at, f"the first {table.looked_at:,}")
     return f"{printable(table.name)}: {table.rows:,} rows; values of {told}"
 
 

@@ -75,13 +75,15 @@ def test_columns_that_hold_lists_are_declared_and_left_unread(tmp_path):
     assert columns["spectrum"]["type"].startswith("list")
 
 
-def test_more_than_is_read_unasked_is_declared_until_columns_are_named(tmp_path, monkeypatch):
-    pq.write_table(pa.table({name: np.arange(5) for name in "abc"}), tmp_path / "t.parquet")
-    monkeypatch.setattr(tables, "_MANY", 10)
-    whole = inspect(str(tmp_path / "t.parquet"), no_store, Wish()).tables[0]
-    assert (whole.rows, whole.looked_at, whole.columns[0].distinct) == (5, 0, None)
+def test_of_a_large_table_the_first_rows_are_looked_at_and_more_of_fewer_columns(
+    tmp_path, monkeypatch
+):
+    pq.write_table(pa.table({name: np.arange(50) for name in "abc"}), tmp_path / "t.parquet")
+    monkeypatch.setattr(tables, "_MANY", 60)
+    whole = inspect(str(tmp_path / "t.parquet"), no_store, Wish(first=3)).tables[0]
+    assert (whole.rows, whole.looked_at, whole.columns[0].largest) == (50, 20, 19)
     one = inspect(str(tmp_path / "t.parquet"), no_store, Wish(columns=("b",))).tables[0]
-    assert (one.looked_at, [column.name for column in one.columns]) == (5, ["b"])
+    assert (one.looked_at, [column.name for column in one.columns]) == (50, ["b"])
 
 
 def test_a_column_that_is_not_there_is_refused_with_the_nearest(tmp_path):

@@ -36,7 +36,11 @@ def inspect(  # noqa: PLR0917 - typer calls it by keywords
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Say what a table, catalogue, recipe or product holds: columns, units, counts, first rows."""
+    """Say what a table, catalogue, recipe or product holds.
+
+    Columns with their units, UCDs, counts and ranges, and the first rows; of a result of the store
+    also its balance of rows, its inputs and who may see it.
+    """
     from pz_tsm_core import inspection
 
     wanted = tuple(columns.split(",")) if columns else None

@@ -59,6 +59,7 @@ def test_every_command_promises_in_one_line_and_shows_an_example():
                               if line.strip())
         assert usage.startswith(f"Usage: tsm {command}")
         assert promise.endswith(".")
+        assert len(promise) <= 66  # one line on a terminal of 80
         assert examples(*command.split())[0].startswith(f"tsm {command}")
 
 

@@ -15,10 +15,13 @@ from astropy.table import Table
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.mock import write_own_table
+from pz_tsm_core.model.artifact import Access, Principal
 from pz_tsm_core.ops.standardize import standardize
+from pz_tsm_core.products import put
 from pz_tsm_core.propose import propose_recipe
 from pz_tsm_core.recipes import load_recipe, survey_of_entry
 from pz_tsm_core.sky.write import write_table_as_collection
+from pz_tsm_core.store import open_store
 from pz_tsm_core.surveys import get_survey, survey_of_table
 from pz_tsm_core.tables import read
 
@@ -252,6 +255,21 @@ def test_rows_without_a_position_are_dropped_and_told(own_table, tmp_path):
     assert recipe.standardize.bad_positions == "drop"
     assert proposal.rows.dropped == {"no_position": 1, "position_out_of_range": 2}
     assert "bad_positions" in {finding.about for finding in proposal.findings if finding.check}
+
+
+def test_a_product_of_the_store_is_proposed_by_its_name_to_those_who_see_it(own_table, tmp_path):
+    pq.write_table(own_table, tmp_path / "hidden.parquet")
+    alice, bob = (open_store(tmp_path / "store", Principal(name=name)) for name in ("alice", "bob"))
+    private = Access(kind="private", name="alice")
+    put(tmp_path / "hidden.parquet", "mine", access=private, store=alice)
+    proposal = propose_recipe("mine", store=alice, output=tmp_path / "recipe.yaml")
+    proposal.write()
+    [entry] = load_recipe(tmp_path / "recipe.yaml").redshifts.tables
+    assert (entry.product, entry.file, entry.name) == ("mine@1", None, "mine")
+    assert proposal.columns["z"] == "zbest"
+    with pytest.raises(TsmError) as refused:
+        propose_recipe("mine", store=bob, output=tmp_path / "other.yaml")
+    assert refused.value.codes == (Code.PRODUCT_UNKNOWN,)
 
 
 INGEST = SPECZ.parent / "ingest" / "test_formats"

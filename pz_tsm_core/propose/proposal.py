@@ -110,7 +110,7 @@ def propose_recipe(
     _check_name(name, problems)
     try:
         origin, seen = find(table, store)
-        called = name or _name_from(origin)
+        called = name if name and not problems.found else _name_from(origin)
         entry = _entry(called, origin, seen, own=own)
     except TsmError as error:
         problems.extend(error.problems)

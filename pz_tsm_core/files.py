@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -37,7 +39,7 @@ def digest_file(file: str | Path) -> str:
         `file.missing` when there is no such file or it cannot be read.
     """
     try:
-        stat = Path(file).stat()
+        stat = _regular(Path(file))
         return _digest(str(file), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     except OSError as error:
         raise refuse(
@@ -46,7 +48,22 @@ def digest_file(file: str | Path) -> str:
         ) from None
 
 
+def _regular(file: Path) -> os.stat_result:
+    """Facts of a file; an OSError for a pipe or a device, which would be read for ever."""
+    if not file.is_file() and file.exists():
+        raise OSError(errno.EINVAL, "a folder" if file.is_dir() else "no regular file")
+    return file.stat()
+
+
 @lru_cache(maxsize=1024)
 def _digest(file: str, _size: int, _mtime_ns: int, _inode: int) -> str:
     with Path(file).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with `~` and `~user` as folders; left as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

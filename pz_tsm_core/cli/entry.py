@@ -10,12 +10,13 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Any
 
-from pz_tsm_core.cli import mock, surveys
+from pz_tsm_core.cli import inspect, mock, new, products, surveys
 from pz_tsm_core.cli.app import app
+from pz_tsm_core.cli.help import shown
 from pz_tsm_core.errors import Code, TsmError, refuse
 
 #: Modules whose import adds their commands to `app`.
-COMMANDS = (mock, surveys)
+COMMANDS = (mock, new, inspect, surveys, products)
 
 
 def main() -> None:
@@ -66,13 +67,15 @@ def _internal(error: Exception) -> TsmError:
 def _add(entry: EntryPoint) -> None:
     """Add the command of an entry point, or one that says what is missing to run it."""
     try:
-        app.command(name=entry.name)(entry.load())
+        app.command(name=entry.name, **shown(entry.name))(entry.load())
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("flows", "tasks", "prefect"):
             raise
         # Whatever stands behind it on the line: the answer is the same.
         anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-        app.command(name=entry.name, context_settings=anything)(_absent(entry.name))
+        panel = shown(entry.name)["rich_help_panel"]
+        app.command(name=entry.name, context_settings=anything, rich_help_panel=panel)(
+            _absent(entry.name))
 
 
 def _absent(name: str) -> Callable[[], None]:

@@ -16,7 +16,7 @@ from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, opened
 from pz_tsm_core.cli.table import print_table
-from pz_tsm_core.errors import printable
+from pz_tsm_core.errors import Code, printable, refuse
 
 if TYPE_CHECKING:
     from pz_tsm_core.model.product import ProductVersion
@@ -49,15 +49,18 @@ def put(  # noqa: PLR0917 - typer calls it by keywords
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Take a table of yours into the store, checked, so that recipes can name it.
+    """Take a table of yours into the store, for recipes to name.
 
     The same file under the same name is the same version.
     """
     from pz_tsm_core import products as door
     from pz_tsm_core.model.artifact import PUBLIC, Access
 
-    access = Access(kind="private", name=principal) if private else PUBLIC
     at = opened(store, principal, right)
+    if private and not principal:
+        raise refuse(Code.STORE_ACCESS, "tsm put --private", found="a principal without a name",
+                     expected="the name of the owner", remedy="say --principal NAME")
+    access = Access(kind="private", name=principal) if private else PUBLIC
     version = door.put(file, name, access=access, store=at)
     typer.echo(f"{version}: {_rows(_facts(at, version)['rows'])} rows, {version.access}")
     for line in (*_left_alone(at, version), *_use(at, version)):
@@ -71,7 +74,7 @@ def list_(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """List the products that you may see, the newest version of each first."""
+    """List the products that you may see, the newest version first."""
     at = opened(store, principal, right)
     listed = [_facts(at, version) for version in at.products.list()]
     if as_json:
@@ -118,7 +121,10 @@ def verify(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Compare every byte that a product rests on with what was published; 1 if any differs."""
+    """Compare every byte of a product with what was published.
+
+    The exit status is 1 if any differs.
+    """
     from rich.filesize import decimal
 
     at = opened(store, principal, right)

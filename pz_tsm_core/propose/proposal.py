@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from pz_tsm_core.errors import Code, Problems, TsmError
+from pz_tsm_core.files import expanded
 from pz_tsm_core.inspection.column import columns_of
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.document import build, parse_document
@@ -123,7 +124,7 @@ def propose_recipe(
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(path).expanduser().absolute()
+    return expanded(path).absolute()
 
 
 def _entry(name: str, origin: Origin, seen: Seen, *, own: bool) -> Entry:

@@ -124,7 +124,7 @@ def toy_flow():
 def main() -> None:
     from flows import local_run
 
-    flows.closing.closing = lambda recipe, arguments: "made"
+    flows.closing.closing = lambda recipe, product, arguments: "made"
     flows.order.order_for = lambda recipe: order
     local_run._flow_for = lambda recipe: toy_flow()
     app = typer.Typer()

@@ -20,7 +20,7 @@ from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, SurveyFile
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.sky.catalog import is_hats, require_hats
-from pz_tsm_core.surveys import get_survey, own_definition, registry
+from pz_tsm_core.surveys import get_survey, own_definition, survey_keys
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -117,7 +117,7 @@ def check_recipe(
     for index, table in enumerate(redshifts.tables):
         loc = ("redshifts", "tables", index)
         check.file((*loc, "file"), table.file)
-        if table.name in registry():
+        if table.name in survey_keys():
             check.problems.add(Code.RECIPE_BAD_VALUE, where((*loc, "name")),
                                found=f"`{table.name}`", expected="a name that no survey has",
                                remedy="call your table something else")

@@ -26,7 +26,7 @@ from pz_tsm_core.propose.publish import publish
 from pz_tsm_core.propose.recipe_text import Draft, recipe_text
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store
-from pz_tsm_core.surveys import registry
+from pz_tsm_core.surveys import survey_keys
 
 _LONGEST_NAME = 40
 
@@ -144,7 +144,7 @@ def _name_from(origin: Origin) -> str:
     """A name made of the table's own."""
     words = re.sub(r"[^a-z0-9]+", "_", origin.name.lower())
     name = words[:_LONGEST_NAME].strip("_") or "redshifts"
-    return f"my_{name}" if name in registry() else name
+    return f"my_{name}" if name in survey_keys() else name
 
 
 def _check_name(name: str | None, problems: Problems) -> None:
@@ -154,7 +154,7 @@ def _check_name(name: str | None, problems: Problems) -> None:
     except ValidationError:
         problems.add(Code.RECIPE_BAD_VALUE, "--name", found=str(name),
                      expected="at most 64 lower-case letters, digits and _", remedy="name it so")
-    if name in registry():
+    if name in survey_keys():
         problems.add(Code.RECIPE_BAD_VALUE, "--name", found=str(name),
                      expected="a name that no survey has", remedy="call your table something else")
 

@@ -10,7 +10,7 @@ from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import UserTable
 from pz_tsm_core.model.survey import USER_ORDINAL, Survey
 from pz_tsm_core.surveys.definition import load_survey
-from pz_tsm_core.surveys.registry import registry
+from pz_tsm_core.surveys.registry import survey_keys
 
 _SOURCE = "the user's recipe"
 
@@ -28,7 +28,7 @@ def own_definition(path: Path) -> Survey:
         as `load_survey`; `survey.invalid` when it takes the key or a place of the registry.
     """
     survey, problems = load_survey(path), Problems()
-    if survey.key in registry():
+    if survey.key in survey_keys():
         problems.add(Code.SURVEY_INVALID, f"{path}: key", found=f"`{survey.key}`",
                      expected="a key that no survey of the registry has",
                      remedy="call yours something else")

@@ -47,10 +47,13 @@ __all__ = [
 
 
 def read(path: str | Path, columns: list[str] | None = None) -> Any:
-    """Read a Parquet, CSV or FITS table into a pandas.DataFrame; ids stay 64-bit integers."""
-    from pz_tsm_core.readers import read_table
+    """Read a table file of any format, or a HATS folder, into a pandas.DataFrame.
 
-    return like(read_table(path, columns=columns), pd.DataFrame())
+    64-bit ids stay integers; docs/reference/formats.md tells the formats.
+    """
+    from pz_tsm_core import tables
+
+    return like(tables.read(path, columns), pd.DataFrame())
 
 
 def standardize(

@@ -6,6 +6,7 @@ import pytest
 
 from flows.journal import Journal
 from flows.pins import pin
+from pz_tsm_core import tables
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import Access, Principal
 from pz_tsm_core.model.recipe import Recipe
@@ -170,3 +171,16 @@ def test_a_stray_file_in_the_store_is_in_nobodys_way(run, mock_recipe, tmp_path)
     (tmp_path / "objects").mkdir()
     (tmp_path / "objects" / ".DS_Store").touch()
     assert open_store(tmp_path).find("0" * 64) is None
+
+
+def test_a_path_into_a_store_opens_nothing(tmp_path) -> None:
+    (tmp_path / "mine.csv").write_text("ra,dec,z\n1,2,0.5\n")
+    store = open_store(tmp_path / "store", Principal(name="me"))
+    put(tmp_path / "mine.csv", "mine", access=ME, store=store)
+    (inside,) = (tmp_path / "store").rglob("native.parquet")
+    (tmp_path / "link.parquet").symlink_to(inside)
+    for path in (inside, tmp_path / "link.parquet"):
+        for look in (tables.read, tables.describe, tables.digest):
+            with pytest.raises(TsmError) as refused:
+                look(path)
+            assert refused.value.codes == (Code.STORE_ACCESS,)

@@ -34,8 +34,12 @@ def registry() -> Mapping[str, Survey]:
     return MappingProxyType({survey.key: survey for survey in surveys})
 
 
-def get_survey(key: str) -> Survey:
+def get_survey(key: str, known: Mapping[str, Survey] | None = None) -> Survey:
     """The survey of that key.
+
+    Parameters
+    ----------
+    known : surveys by their keys, such as `known_surveys` gives; the registry by default
 
     Raises
     ------
@@ -47,8 +51,11 @@ def get_survey(key: str) -> Survey:
     >>> get_survey("desi_dr1").release
     'DR1'
     """
-    known = registry()
+    known = registry() if known is None else known
     if key not in known:
+        # People write keys as papers write names: DESI-DR1.
+        plain = key.lower().replace("-", "_").replace(" ", "_")
         raise refuse(Code.SURVEY_UNKNOWN, f"survey `{key}`", found="no definition of that key",
-                     expected=f"one of {', '.join(known)}", remedy=nearest(key, known))
+                     expected=f"one of {', '.join(known)}",
+                     remedy=f"did you mean `{plain}`?" if plain in known else nearest(plain, known))
     return known[key]

@@ -33,7 +33,7 @@ def run(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Make what a recipe asks for; what the store has already is not made again."""
+    """Make what a recipe asks for; what is there already is kept."""
     from flows.closing import closing
     from flows.local_run import leave_on_interrupt, run_here
     from flows.pins import pin
@@ -57,7 +57,7 @@ def plan(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Say which stages of a recipe are cached, and why the others are not; run nothing."""
+    """Say what a run would make anew, and why; run nothing."""
     from flows.journal import Journal
     from flows.order import order_for
     from flows.pins import pin

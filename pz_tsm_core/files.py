@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from functools import lru_cache
 from importlib.resources.abc import Traversable
@@ -38,6 +39,8 @@ def digest_file(file: str | Path) -> str:
     """
     try:
         stat = Path(file).stat()
+        if not Path(file).is_file():  # a pipe or a device would be read for ever
+            raise OSError(errno.EINVAL, "a folder" if Path(file).is_dir() else "no regular file")
         return _digest(str(file), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     except OSError as error:
         raise refuse(
@@ -50,3 +53,11 @@ def digest_file(file: str | Path) -> str:
 def _digest(file: str, _size: int, _mtime_ns: int, _inode: int) -> str:
     with Path(file).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with `~` and `~user` as folders; left as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from astropy import units
 from astropy.table import MaskedColumn, Table
 
 from pz_tsm_core.errors import Code, refuse
+
+#: Such as 10**(10**10), on which a parser of units would work for ever.
+_POWER_OF_NUMBER = re.compile(r"[0-9)]\s*(\*\*|\^)")
 
 
 def to_arrow(table: Any) -> pa.Table:
@@ -69,7 +73,7 @@ def _to_astropy(table: pa.Table) -> Table:
         if array.dtype == object:
             array = array.astype(str)
         result[field.name] = MaskedColumn(
-            array, mask=missing, unit=metadata.get("unit"),
+            array, mask=missing, unit=_harmless(metadata.get("unit")),
             description=metadata.get("description"),
         )
     return result
@@ -78,3 +82,8 @@ def _to_astropy(table: pa.Table) -> Table:
 def _under_mask(kind: pa.DataType) -> Any:
     """A value to stand under the mask."""
     return "" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else 0
+
+
+def _harmless(unit: str | None) -> str | None:
+    """The unit if astropy can be trusted with it: it computes powers of numbers, however large."""
+    return None if unit is None or _POWER_OF_NUMBER.search(unit) else unit

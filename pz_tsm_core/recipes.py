@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pz_tsm_core.dust.sfd import sfd_files
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError
-from pz_tsm_core.files import read_document
+from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build
 from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
@@ -72,7 +72,7 @@ def _remove(content: Any, loc: Loc) -> None:
 def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
     """The recipe with every relative path made absolute, starting at `root`."""
     def absolute(path: str) -> str:
-        return str(root / Path(path).expanduser())
+        return str(root / expanded(path))
 
     content = recipe.model_dump()
     for entry in (*content["redshifts"]["surveys"], *content["redshifts"]["tables"]):

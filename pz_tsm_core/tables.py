@@ -15,14 +15,17 @@ from pz_tsm_core.readers import TableFacts, describe_table, read_table
 
 
 def read(
-    path: str | Path, columns: Iterable[str] | None = None, limits: Limits | None = None
+    path: str | Path,
+    columns: Iterable[str] | None = None,
+    limits: Limits | None = None,
+    first: int | None = None,
 ) -> pa.Table:
-    """Read a table, as `readers.read_table` or `sky.read.read_hats` does."""
+    """Read a table, or its first rows, as `readers.read_table` or `sky.read.read_hats` does."""
     if not Path(path).is_dir():
-        return read_table(path, columns=columns, limits=limits)
+        return read_table(path, columns=columns, limits=limits, first=first)
     from pz_tsm_core.sky.read import read_hats
 
-    return read_hats(path, columns, limits)
+    return read_hats(path, columns, limits, first)
 
 
 def digest(path: str | Path) -> str:

@@ -48,8 +48,10 @@ def anything(incomplete: str) -> Iterator[str]:
 
 
 def _files(incomplete: str, endings: tuple[str, ...]) -> Iterator[str]:
+    from pz_tsm_core.files import expanded
+
     folder, _, start = incomplete.rpartition("/")
-    place = Path(f"{folder}/" if folder or incomplete.startswith("/") else ".").expanduser()
+    place = expanded(f"{folder}/" if folder or incomplete.startswith("/") else ".")
     try:
         entries = sorted(os.scandir(place), key=lambda entry: entry.name)[:_LISTED]
     except OSError:

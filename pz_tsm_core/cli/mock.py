@@ -21,9 +21,10 @@ def mock(
     redshifts: Annotated[int, typer.Option(min=100, help="Measured redshifts.")] = 6_000,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal skies.")] = 20_261_120,
 ) -> None:
-    """Make a mock sky: survey files, an Object catalogue, dust maps, the truth, a recipe, a table.
+    """Make a mock sky and a recipe, to try everything on.
 
-    The table, my_redshifts.csv, is such as one has of one's own: see tsm new recipe.
+    Survey files in their native shapes, an LSST Object catalogue, dust maps, the truth of every
+    row, and my_redshifts.csv, a table such as one has of one's own: see tsm new recipe.
     """
     from pz_tsm_core.mock import MockSky, make_mock, write_own_table
 

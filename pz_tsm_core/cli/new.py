@@ -54,7 +54,11 @@ def recipe(  # noqa: PLR0917 - typer calls it by keywords
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Propose a recipe for a table of redshifts, from its names, units, UCDs and values."""
+    """Propose a recipe for a table of redshifts.
+
+    Which column is what, how flags are meant and what is no redshift is told from names, units,
+    UCDs and values; each choice is written down with its reason, guesses are marked CHECK.
+    """
     from pz_tsm_core.propose import propose_recipe
 
     proposal = propose_recipe(

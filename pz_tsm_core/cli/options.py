@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,10 +35,11 @@ def located(store: str | None) -> str:
 
     A worker has another working folder than the person who types.
     """
+    from pz_tsm_core.files import expanded
     from pz_tsm_core.store import default_location
 
     location = store or default_location()
-    return location if "://" in location else str(Path(location).expanduser().absolute())
+    return location if "://" in location else str(expanded(location).absolute())
 
 
 def opened(store: str | None, principal: str, rights: list[str] | None) -> Store:

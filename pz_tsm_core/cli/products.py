@@ -49,7 +49,7 @@ def put(  # noqa: PLR0917 - typer calls it by keywords
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Take a table of yours into the store, checked, so that recipes can name it.
+    """Take a table of yours into the store, for recipes to name.
 
     The same file under the same name is the same version.
     """
@@ -71,7 +71,7 @@ def list_(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """List the products that you may see, the newest version of each first."""
+    """List the products that you may see, the newest version first."""
     at = opened(store, principal, right)
     listed = [_facts(at, version) for version in at.products.list()]
     if as_json:
@@ -118,7 +118,10 @@ def verify(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Compare every byte that a product rests on with what was published; 1 if any differs."""
+    """Compare every byte of a product with what was published.
+
+    The exit status is 1 if any differs.
+    """
     from rich.filesize import decimal
 
     at = opened(store, principal, right)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pz_tsm_core.errors import Code, TsmError, refuse
-from pz_tsm_core.files import read_document
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.inspection.summary import TableSummary, chosen, summarised
 from pz_tsm_core.inspection.tables import summary_of
 from pz_tsm_core.model.artifact import Manifest
@@ -73,7 +73,7 @@ def inspect(what: str, store: Callable[[], Store], wish: Wish) -> Inspection:
         `file.missing` for what is nothing of these, `product.unknown`, `store.missing`; as
         `read_table`, `load_recipe` and `load_survey`. What the principal may not see is missing.
     """
-    path = Path(what).expanduser()
+    path = expanded(what)
     if path.is_file() or is_hats(path):
         return _document(path) if path.suffix in (".yaml", ".yml") else _table(path, wish)
     if _ADDRESS.fullmatch(what):
@@ -136,12 +136,7 @@ def _product(version: ProductVersion, store: Store, wish: Wish) -> Inspection:
 
 def _artifact(address: str, store: Store, wish: Wish) -> Inspection:
     """An artifact; one of somebody else is missing as one that never was."""
-    try:
-        manifest = store.find(address)
-    except TsmError as error:
-        if error.codes != (Code.STORE_ACCESS,):
-            raise
-        manifest = None
+    manifest = store.look_up(address)
     if manifest is None:
         raise refuse(Code.STORE_MISSING, address, found=f"no such artifact in {store.location}",
                      expected="an address that a run printed, or that a manifest names",

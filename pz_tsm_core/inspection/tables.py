@@ -10,7 +10,7 @@ from pz_tsm_core.inspection.summary import TableSummary, chosen, declared, summa
 from pz_tsm_core.readers import TableFacts
 from pz_tsm_core.tables import read
 
-#: Values that are looked at without being asked: some seconds, and less than 1 GB.
+#: Values that are looked at: some seconds, and less than 1 GB.
 _MANY = 30_000_000
 
 
@@ -24,7 +24,7 @@ def usable_names(facts: TableFacts) -> list[str]:
 def summary_of(
     path: Path, facts: TableFacts, *, first: int, columns: Sequence[str] | None = None
 ) -> TableSummary:
-    """Columns of a table, with what is in them unless that is too much to read.
+    """Columns of a table, with what is in them; of a large one, in its first rows.
 
     Parameters
     ----------
@@ -39,9 +39,10 @@ def summary_of(
     names = set(chosen([one.name for one in facts.columns], columns, str(path)))
     wanted = [one for one in facts.columns if one.name in names]
     usable = [name for name in usable_names(facts) if name in names]
-    if not usable or facts.rows * len(usable) > _MANY:
+    if not usable:
         return TableSummary(path.name, facts.rows, 0, declared(wanted))
-    seen = summarised(path.name, facts.rows, read(path, usable), first=first)
+    rows = read(path, usable, first=max(first, _MANY // len(usable), 1))
+    seen = summarised(path.name, facts.rows, rows, first=first)
     by_name = {one.name: one for one in seen.columns}
     both = (by_name.get(one.name) or declared([one])[0] for one in wanted)
     return TableSummary(seen.name, seen.rows, seen.looked_at, tuple(both))

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from pz_tsm_core.errors import TsmError
 from pz_tsm_core.inspection.column import Column
 from pz_tsm_core.model.quality import InstrumentType
 from pz_tsm_core.model.recipe import UserTable
@@ -54,21 +55,22 @@ def as_survey(
     """The entry of a table in the native shape of a known survey; None for any other."""
     alike = likenesses(file_name, columns, known)
     for number, likeness in enumerate(alike):
-        if likeness.is_whole:
-            trial = _tried(table, likeness.survey)
-            if _is_decided(trial, likeness.survey):
-                rest = [*alike[:number], *alike[number + 1:]]
-                return Entry("survey", likeness.survey.key, trial,
-                             tuple(_recognised(likeness, rest)), {})
+        if likeness.is_whole and (trial := _as_its_own(table, likeness.survey)):
+            rest = [*alike[:number], *alike[number + 1:]]
+            return Entry("survey", likeness.survey.key, trial,
+                         tuple(_recognised(likeness, rest)), {})
     return None
 
 
-def _is_decided(trial: Standardized, survey: Survey) -> bool:
-    """Whether the values are the survey's, too: most flags are in its rules."""
-    if not survey.quality.rules or not trial.rows.given:
-        return trial.rows.given > 0
-    undecided = trial.rule_hits.get("quality: otherwise", 0)
-    return undecided <= (1 - _DECIDED) * trial.rows.given
+def _as_its_own(table: pa.Table, survey: Survey) -> Standardized | None:
+    """The table as the survey's, if its values are so, too: most flags are in the rules."""
+    try:
+        trial = _tried(table, survey)
+    except TsmError:  # the same names, with values of another kind
+        return None
+    given = trial.rows.given
+    undecided = trial.rule_hits["quality: otherwise"] if survey.quality.rules else 0
+    return trial if given and undecided <= (1 - _DECIDED) * given else None
 
 
 def _recognised(likeness: Likeness, rest: Sequence[Likeness]) -> list[Finding]:

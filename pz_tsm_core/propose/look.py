@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.files import expanded
 from pz_tsm_core.inspection.tables import usable_names
 from pz_tsm_core.model.product import MAIN_TABLE, is_ref
 from pz_tsm_core.propose.findings import Finding
@@ -63,7 +64,7 @@ def find(table: str | Path, store: Store | None) -> tuple[Origin, Seen]:
     TsmError
         as `look`; `product.unknown`, `product.name` for a product that is no table
     """
-    path = Path(table).expanduser().absolute()
+    path = expanded(table).absolute()
     if path.is_file() or is_hats(path) or store is None or not _may_be_product(str(table)):
         return Origin(path.name, path.name.partition(".")[0], path), look(path)
     version = store.products.get(str(table))

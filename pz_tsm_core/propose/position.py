@@ -21,6 +21,8 @@ _PAIR = 40.0
 #: 10:02:33.1, 10h02m33.1s, 10 02 33.1, -04d46m56.3s
 _SEXAGESIMAL = re.compile(
     r"\s*[+-]?\d{1,3}\s*[:hd°\s]\s*\d{1,2}\s*[:m'\s]\s*\d{1,2}(\.\d*)?\s*[s\"]?\s*")
+#: Characters of such a text; longer ones would take the expression long to refuse.
+_LONGEST = 40
 #: Values that are looked at to know a text for an angle.
 _SAMPLE = 1_000
 
@@ -84,7 +86,8 @@ def _texts(column: Column) -> list[str]:
 
 def _is_sexagesimal(column: Column) -> bool:
     texts = _texts(column)
-    return bool(texts) and all(map(_SEXAGESIMAL.fullmatch, texts))
+    return bool(texts) and all(
+        len(text) <= _LONGEST and _SEXAGESIMAL.fullmatch(text) for text in texts)
 
 
 def _unit(column: Column, in_text: Literal["hms", "dms"]) -> Unit:

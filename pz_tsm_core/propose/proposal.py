@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from pz_tsm_core.errors import Code, Problems, TsmError
+from pz_tsm_core.files import expanded
 from pz_tsm_core.inspection.column import columns_of
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.document import build, parse_document
@@ -134,7 +135,7 @@ def propose_recipe(
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(path).expanduser().absolute()
+    return expanded(path).absolute()
 
 
 def _entry(

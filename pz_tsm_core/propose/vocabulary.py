@@ -116,6 +116,7 @@ class Vocabulary(Value):
     instrument_types: dict[InstrumentType, tuple[str, ...]]
     parts: AngleParts
     angles: dict[Literal["deg", "hour"], tuple[str, ...]]
+    velocities: tuple[str, ...]
     id_parts: str
 
     @cached_property

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
-from astropy import units as u
 
 from pz_tsm_core.inspection.column import Column
 from pz_tsm_core.propose.sentinels import Z_RANGE, coverage
@@ -18,6 +17,7 @@ from pz_tsm_core.propose.vocabulary import RoleName, plain, vocabulary
 #: Points that values and neighbours add to those of names, units and UCDs.
 _VALUES = 40.0
 _UNIQUE = 60.0
+_NAMES_ROWS = 40.0
 _BELONGS = 50.0
 _REPEATED = 0.1  # distinct values in a row: fewer name groups, not rows
 _NEAR = 20.0
@@ -57,9 +57,11 @@ def is_velocity(column: Column) -> bool:
 
 
 def is_in_km_s(column: Column) -> bool:
-    """Whether the file says that a column is in km/s."""
-    unit = u.Unit(column.told("unit"), parse_strict="silent")
-    return bool(unit == u.km / u.s)
+    """Whether the file says that a column is in km/s.
+
+    By its spelling: astropy's parser of units computes powers, also those that take for ever.
+    """
+    return re.sub(r"[\s.*^()]", "", column.told("unit").lower()) in vocabulary().velocities
 
 
 def z_error(columns: Sequence[Column], z: Column) -> Choice | None:
@@ -91,14 +93,16 @@ def kinds(
     for points, column in weighed(role, columns):
         said = {text.strip().lower() for text in column.counts}
         if said - {""} and said <= known:
-            found.append((points, column))
+            found.append((points + _VALUES * (1 - column.empty / len(column.values)), column))
     return chosen(found)
 
 
 def identifier(columns: Sequence[Column]) -> tuple[Choice | None, Column | None]:
     """The column that names a row, and the one that is needed beside it where it repeats."""
-    found = [(points + _UNIQUE * _unique(column), column) for points, column
-             in weighed("id", columns) if column.kind == "text" or column.is_whole]
+    names = [pair for pair in weighed("id", columns)
+             if pair[1].kind == "text" or pair[1].is_whole]
+    found = [(points + _UNIQUE * _unique(column) + _NAMES_ROWS * (_unique(column) == 1), column)
+             for points, column in names]
     choice = chosen([pair for pair in found if _unique(pair[1]) > _REPEATED])
     if choice is None or _unique(choice.column) == 1:
         return choice, None

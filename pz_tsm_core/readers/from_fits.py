@@ -81,14 +81,15 @@ def read(source: Source) -> pa.Table:
     """Read the first binary table: native byte order, TNULL as null, padding removed."""
     layout = _layout(source)
     chosen = _choose(layout.fields, source)
-    source.check_size(layout.rows, sum(field.width for field in chosen))
+    rows = source.at_most(layout.rows)
+    source.check_size(rows, sum(field.width for field in chosen))
     dtype = np.dtype({
         "names": [f"{number}" for number in range(len(chosen))],
         "formats": [field.dtype for field in chosen],
         "offsets": [field.offset for field in chosen],
         "itemsize": layout.width,
     })
-    data = np.memmap(source.path, dtype, mode="r", offset=layout.start, shape=(layout.rows,))
+    data = np.memmap(source.path, dtype, mode="r", offset=layout.start, shape=(rows,))
     arrays = [_decode(np.asarray(data[f"{number}"]), field, source)
               for number, field in enumerate(chosen)]
     columns = [_described(field, array.type) for field, array in zip(chosen, arrays, strict=True)]

@@ -56,9 +56,9 @@ def _read(file: pq.ParquetFile, source: Source) -> pa.Table:
     unusable = {field.name: str(field.type) for field in schema if not is_flat(field.type)}
     if unusable:
         raise source.unusable(unusable)
-    rows = file.metadata.num_rows
+    rows = source.at_most(file.metadata.num_rows)
     source.check_size(rows, sum(_least_bytes(field.type) for field in schema))
-    batches = list(_batches(file, stored, source))
+    batches = list(_batches(file, stored, rows, source))
     if (there := sum(map(len, batches))) != rows:
         raise source.damaged(f"{there} rows where the footer says {rows}")
     table = pa.Table.from_batches(batches)
@@ -67,12 +67,17 @@ def _read(file: pq.ParquetFile, source: Source) -> pa.Table:
     return header.apply_masks(table) if header else table
 
 
-def _batches(file: pq.ParquetFile, names: list[str], source: Source) -> Iterator[pa.RecordBatch]:
-    taken = 0
-    for batch in file.iter_batches(BATCH_ROWS, columns=names):
-        taken += batch.nbytes
+def _batches(
+    file: pq.ParquetFile, names: list[str], rows: int, source: Source
+) -> Iterator[pa.RecordBatch]:
+    taken, left = 0, rows
+    for batch in file.iter_batches(min(BATCH_ROWS, max(rows, 1)), columns=names):
+        taken, wanted = taken + batch.nbytes, batch if source.first is None else batch[:left]
+        left -= len(wanted)
         source.check_memory(taken)
-        yield batch.select(names)
+        yield wanted.select(names)
+        if source.first is not None and left <= 0:
+            return
 
 
 def is_flat(type_: pa.DataType) -> bool:

@@ -26,6 +26,7 @@ class Source:
     columns : the columns wanted, in this order; None for all
     where : the file as people know it, which `path` is not when the bytes were unfolded
     table : which table of a file that holds several; None for the only or first one
+    first : so many rows, from the first on; None for all
     """
 
     path: Path
@@ -33,6 +34,11 @@ class Source:
     limits: Limits
     where: str
     table: str | None = None
+    first: int | None = None
+
+    def at_most(self, rows: int) -> int:
+        """How many of so many rows are wanted."""
+        return rows if self.first is None else min(rows, self.first)
 
     def select(self, available: Sequence[str]) -> list[str]:
         """The columns to read of those that the file has.

@@ -119,6 +119,7 @@ def read_table(
     format: str | None = None,  # noqa: A002 - the word that every reader of tables uses
     columns: Iterable[str] | None = None,
     table: str | None = None,
+    first: int | None = None,
     limits: Limits | None = None,
 ) -> pa.Table:
     """Read a table that somebody else wrote, checked and with its integers whole.
@@ -134,6 +135,7 @@ def read_table(
     columns : the columns to read, in this order; by default all
     table : of a file that holds several: path of an HDF5 group or dataset, name of a VOTable
         TABLE or of a FITS extension; by default the only or first one
+    first : so many rows, from the first on; by default all. Of Parquet and FITS no more is read
     limits : how much to take in before refusing
 
     Raises
@@ -144,10 +146,11 @@ def read_table(
         there is no room to unfold a file.
     """
     wanted = None if columns is None else tuple(columns)
-    source = Source(Path(path), wanted, limits or Limits(), str(path), table)
+    source = Source(Path(path), wanted, limits or Limits(), str(path), table, first)
     with _opened(source, format) as (name, plain):
         kind = FORMATS[name]
-        return confined.read(name, plain) if kind.confined else kind.reader().read(plain)
+        rows = confined.read(name, plain) if kind.confined else kind.reader().read(plain)
+    return rows.slice(0, first)
 
 
 def describe_table(

@@ -54,6 +54,7 @@ def read_hats(
     path: str | Path,
     columns: Iterable[str] | None = None,
     limits: Limits | None = None,
+    first: int | None = None,
 ) -> pa.Table:
     """Read all partitions of a HATS catalogue, or of the primary one of a collection.
 
@@ -65,6 +66,7 @@ def read_hats(
     columns : the columns to read, in this order; by default all but `_healpix_29` and the
         older `Norder`, `Dir` and `Npix`
     limits : for the catalogue as a whole
+    first : so many rows, from the first on; by default all
 
     Raises
     ------
@@ -75,14 +77,17 @@ def read_hats(
     bounds = limits or Limits()
     facts, files = _facts(_open(path), bounds)
     wanted = None if columns is None else tuple(columns)
-    source = Source(Path(path), wanted, bounds, str(path))
+    source = Source(Path(path), wanted, bounds, str(path), first=first)
     names = source.select(_names(facts.columns, with_layout=columns is not None))
-    source.check_size(facts.rows, 1)
+    left = source.at_most(facts.rows)
+    source.check_size(left, 1)
     tables, taken = [], 0
     for file in files:
-        tables.append(read_table(file, format="parquet", columns=names, limits=bounds))
-        taken += tables[-1].nbytes
+        tables.append(read_table(file, format="parquet", columns=names, limits=bounds, first=left))
+        taken, left = taken + tables[-1].nbytes, left - len(tables[-1])
         source.check_memory(taken)
+        if not left:
+            break
     return pa.concat_tables(tables)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.files import expanded
 from pz_tsm_core.model.artifact import Principal
 from pz_tsm_core.store.posix import PosixBackend
 from pz_tsm_core.store.store import Store
@@ -29,7 +30,7 @@ def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:
         `store.unsupported` for locations other than a folder.
     """
     text = str(location).removeprefix("file://")
-    root = Path(text).expanduser()
+    root = expanded(text)
     if "://" in text or (root.exists() and not root.is_dir()):
         raise refuse(
             Code.STORE_UNSUPPORTED, str(location), found="a location that is no folder",

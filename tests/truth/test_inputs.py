@@ -160,3 +160,12 @@ def test_a_name_that_stands_for_another_kind_is_refused_before_anything_runs(
     wanted = recipe(tmp_path, {"tables": [{**MINE, "product": "taken"}]}, name="taken")
     with pytest.raises(TsmError, match=r"product\.name"):
         pin(wanted, store)
+
+
+def test_the_home_of_nobody_is_a_file_that_is_not_there(tmp_path) -> None:
+    (tmp_path / "recipe.yaml").write_text(
+        "schema: 1\nname: own\nredshifts:\n  surveys:\n"
+        "    - {survey: 2dfgrs, file: ~nobody-of-this-name/x.csv}\noutput: {directory: out}\n")
+    with pytest.raises(TsmError) as refused:
+        load_recipe(tmp_path / "recipe.yaml")
+    assert refused.value.codes == (Code.FILE_MISSING,)

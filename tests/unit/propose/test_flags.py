@@ -55,6 +55,8 @@ def graded(values, name="zq", has_redshift=None):
     ("reliability", ["secure", "Insecure ", "?"] + ["secure"] * 97, [3, 0, 0] + [3] * 97),
     ("zq", ["4", "3", "1", ""], [4, 3, 1, 0]),
     ("zq", [-99, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
+    ("flag_des", [1, 2, 3, 4], [0, 1, 3, 4]),
+    ("z_flag_homogenized", [0, 1, 2, 3, 4, 6], [0, 1, 2, 3, 4, 4]),
 ])
 def test_scales_of_surveys_are_read(name, flags, quality):
     assert graded(flags, name) == quality
@@ -94,9 +96,10 @@ def test_proposals_grade_real_flags_as_the_curated_definitions_do(key, shared_da
 def test_every_convention_has_flags_that_show_it():
     """No convention hides behind an earlier one for good."""
     shown = {
-        "zwarn": [0, 4], "ok": [True, False], "a": [0, 3], "b": [1, 4, 6], "c": [3, 5],
-        "d": [4, 9], "e": [-1, 3], "f": [0.5, 0.9], "conf": [10, 95], "g": [0, 1],
-        "h": ["3", "0"], "i": ["A", "C"], "j": ["good", "bad"],
+        "z_flag_homogenized": [1, 3], "flag_des": [1, 4], "zwarn": [0, 4], "ok": [True, False],
+        "a": [0, 3], "b": [1, 4, 6], "c": [3, 5], "d": [4, 9], "e": [-1, 3],
+        "f": [0.5, 0.9], "conf": [10, 95], "g": [0, 1], "h": ["3", "0"],
+        "i": ["A", "C"], "j": ["good", "bad"],
     }
     read_as = [read_flag(column(values, name), np.ones(2 + (name == "b"), dtype=bool)).means
                for name, values in shown.items()]

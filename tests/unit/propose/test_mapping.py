@@ -154,7 +154,7 @@ def test_right_ascensions_in_hours_become_degrees():
     np.testing.assert_allclose(standard["ra"], SKY.ra.deg[[int(n) for n in standard.index]])
 
 
-@pytest.mark.parametrize("unit", ["km/s", "km s-1", ""])
+@pytest.mark.parametrize("unit", ["km/s", "km s-1", "km.s**-1", "km s^-1", "km / s", ""])
 def test_velocities_become_redshifts(unit):
     cz = RNG.uniform(500, 60_000, N)
     rows = table(z=None, name=[f"{n:03d}" for n in range(N)])

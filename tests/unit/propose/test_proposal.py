@@ -15,10 +15,13 @@ from astropy.table import Table
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.mock import write_own_table
+from pz_tsm_core.model.artifact import Access, Principal
 from pz_tsm_core.ops.standardize import standardize
+from pz_tsm_core.products import put
 from pz_tsm_core.propose import propose_recipe
 from pz_tsm_core.recipes import load_recipe, survey_of_entry
 from pz_tsm_core.sky.write import write_table_as_collection
+from pz_tsm_core.store import open_store
 from pz_tsm_core.surveys import get_survey, survey_of_table
 from pz_tsm_core.tables import read
 
@@ -92,6 +95,19 @@ def test_a_survey_is_recognised_by_its_columns_and_else_named_as_possible(file, 
     told = " ".join(finding.text for finding in proposal.findings if finding.about == "survey")
     assert proposal.survey in (key, None)
     assert proposal.survey == key or f"`survey: {key}`" in told
+
+
+@real
+def test_a_compilation_of_the_pz_server_keeps_its_grades(tmp_path):
+    file = SPECZ.parent / "linea" / "crd_13_catalogues.parquet"
+    _, _, survey, rows = written(file, tmp_path)
+    assert survey.columns.id.from_ == ("CRD_ID",)
+    theirs = pq.read_table(file).to_pandas().set_index("CRD_ID")
+    ours = rows.to_pandas().set_index("native_id")
+    there = theirs.loc[ours.index]
+    assert (ours["quality"] == there["z_flag_homogenized"].replace(6, 4)).all()
+    assert (ours["instrument_type"] == there["instrument_type_homogenized"]).all()
+    assert ((ours["object_class"] == "star") == (there["z_flag_homogenized"] == 6)).all()
 
 
 FORMATS = ("csv", "tsv", "csv.gz", "fits", "vot", "ecsv", "hdf5", "parquet", "hats")
@@ -239,6 +255,21 @@ def test_rows_without_a_position_are_dropped_and_told(own_table, tmp_path):
     assert recipe.standardize.bad_positions == "drop"
     assert proposal.rows.dropped == {"no_position": 1, "position_out_of_range": 2}
     assert "bad_positions" in {finding.about for finding in proposal.findings if finding.check}
+
+
+def test_a_product_of_the_store_is_proposed_by_its_name_to_those_who_see_it(own_table, tmp_path):
+    pq.write_table(own_table, tmp_path / "hidden.parquet")
+    alice, bob = (open_store(tmp_path / "store", Principal(name=name)) for name in ("alice", "bob"))
+    private = Access(kind="private", name="alice")
+    put(tmp_path / "hidden.parquet", "mine", access=private, store=alice)
+    proposal = propose_recipe("mine", store=alice, output=tmp_path / "recipe.yaml")
+    proposal.write()
+    [entry] = load_recipe(tmp_path / "recipe.yaml").redshifts.tables
+    assert (entry.product, entry.file, entry.name) == ("mine@1", None, "mine")
+    assert proposal.columns["z"] == "zbest"
+    with pytest.raises(TsmError) as refused:
+        propose_recipe("mine", store=bob, output=tmp_path / "other.yaml")
+    assert refused.value.codes == (Code.PRODUCT_UNKNOWN,)
 
 
 INGEST = SPECZ.parent / "ingest" / "test_formats"

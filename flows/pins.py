@@ -176,12 +176,13 @@ def _compilation(redshifts: Redshifts, store: Store) -> ArtifactRef | None:
     if named is None:
         return None
     if is_address(named):
-        manifest = store.find(named)
+        manifest = store.look_up(named)
         if manifest is not None and manifest.request.stage == COMBINE.name:
             return manifest.ref
         raise refuse(
             Code.STORE_MISSING, "recipe: redshifts.compilation", found=named,
-            expected=f"the address of a `combine` artifact in {store.location}",
+            expected=f"the address of a `combine` artifact in {store.location} that "
+            f"`{store.principal.name}` may see",
             remedy="give a product, or an address that a run of a compilation printed",
         )
     version = store.products.get(named)

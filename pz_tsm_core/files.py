@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -38,15 +39,20 @@ def digest_file(file: str | Path) -> str:
         `file.missing` when there is no such file or it cannot be read.
     """
     try:
-        stat = Path(file).stat()
-        if not Path(file).is_file():  # a pipe or a device would be read for ever
-            raise OSError(errno.EINVAL, "a folder" if Path(file).is_dir() else "no regular file")
+        stat = _regular(Path(file))
         return _digest(str(file), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     except OSError as error:
         raise refuse(
             Code.FILE_MISSING, str(file), found=error.strerror or str(error),
             expected="a file that can be read", remedy="correct the path",
         ) from None
+
+
+def _regular(file: Path) -> os.stat_result:
+    """Facts of a file; an OSError for a pipe or a device, which would be read for ever."""
+    if not file.is_file() and file.exists():
+        raise OSError(errno.EINVAL, "a folder" if file.is_dir() else "no regular file")
+    return file.stat()
 
 
 @lru_cache(maxsize=1024)

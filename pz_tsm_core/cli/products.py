@@ -16,7 +16,7 @@ from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, opened
 from pz_tsm_core.cli.table import print_table
-from pz_tsm_core.errors import printable
+from pz_tsm_core.errors import Code, printable, refuse
 
 if TYPE_CHECKING:
     from pz_tsm_core.model.product import ProductVersion
@@ -56,8 +56,11 @@ def put(  # noqa: PLR0917 - typer calls it by keywords
     from pz_tsm_core import products as door
     from pz_tsm_core.model.artifact import PUBLIC, Access
 
-    access = Access(kind="private", name=principal) if private else PUBLIC
     at = opened(store, principal, right)
+    if private and not principal:
+        raise refuse(Code.STORE_ACCESS, "tsm put --private", found="a principal without a name",
+                     expected="the name of the owner", remedy="say --principal NAME")
+    access = Access(kind="private", name=principal) if private else PUBLIC
     version = door.put(file, name, access=access, store=at)
     typer.echo(f"{version}: {_rows(_facts(at, version)['rows'])} rows, {version.access}")
     for line in (*_left_alone(at, version), *_use(at, version)):

@@ -22,6 +22,10 @@ MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
 
+_TOO_MUCH = "more levels or values than a person writes"
+_ENOUGH = f"{MAX_DEPTH} levels and {MAX_VALUES} values at most"
+_PLAINLY = "write it plainly"
+
 _PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 
 
@@ -73,6 +77,8 @@ def parse_document(
     except yaml.YAMLError as error:
         where, found = _place(error, name)
         raise refuse(syntax, where, found=found, expected=expected, remedy=remedy) from None
+    except RecursionError:  # thousands of open brackets: the parser calls itself for each
+        raise refuse(syntax, name, found=_TOO_MUCH, expected=_ENOUGH, remedy=_PLAINLY) from None
     if not isinstance(node, yaml.MappingNode):
         found = "an empty text" if node is None else "a list or a single value"
         raise refuse(syntax, name, found=found, expected=expected, remedy=remedy)
@@ -104,8 +110,7 @@ class _Construction:
         self.values += 1
         # Aliases may contain themselves, or unfold to far more than the text holds.
         if len(loc) > MAX_DEPTH or self.values > MAX_VALUES:
-            raise self._refusal(node, "more levels or values than a person writes",
-                                f"{MAX_DEPTH} levels and {MAX_VALUES} values at most")
+            raise self._refusal(node, _TOO_MUCH, _ENOUGH)
         plain = node.tag in _PLAIN or (self.tags and node.tag.startswith(self.tags))
         if not isinstance(node, yaml.ScalarNode) and not plain:
             raise self._refusal(node, f"the tag {node.tag}", "plain mappings, lists and values")
@@ -140,7 +145,7 @@ class _Construction:
 
     def _refusal(self, node: yaml.Node, found: str, expected: str) -> TsmError:
         where = f"{self.name} line {node.start_mark.line + 1}"
-        return refuse(self.syntax, where, found=found, expected=expected, remedy="write it plainly")
+        return refuse(self.syntax, where, found=found, expected=expected, remedy=_PLAINLY)
 
 
 def build(model: type[ModelT], document: Document) -> ModelT:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from pz_tsm_core.quality.balance import Step
 from pz_tsm_core.quality.rules import SurveyRules
 from pz_tsm_core.quality.summary import Compilation, TrainingSet
-from pz_tsm_core.quality.tally import Tally, median
+from pz_tsm_core.quality.tally import Tally
 
-#: Fewer matches than these tell nothing of a survey's positions.
+#: Fewer matches than these tell nothing of a survey's positions, nor of the catalogue's.
 FEW = 20
 #: Order of the cells by which the area is told.
 AREA_ORDER = 8
@@ -89,7 +89,7 @@ def _rules(surveys: Sequence[SurveyRules]) -> Named:
 def _redshifts(found: Found) -> Named:
     tally, compilation = found.redshifts, found.compilation
     yield "redshift.lowest", "", tally.lowest
-    yield "redshift.median", "", median(tally.axis, tally.total)
+    yield "redshift.median", "", tally.median()
     yield "redshift.highest", "", tally.highest
     yield "redshift.discordant", "", _share(compilation.discordant, compilation.repeated)
 
@@ -100,10 +100,11 @@ def _match(told: TrainingSet, galaxies: int) -> Named:
     offsets = (("match.separation", told.separation, 1.0), ("match.east", told.east, MAS),
                ("match.north", told.north, MAS))
     for name, tally, unit in offsets:
-        yield name, "", median(tally.axis, tally.total) * unit
+        if told.rows >= FEW or name == "match.separation":
+            yield name, "", tally.median() * unit
         for survey in sorted(tally.counts):
             if tally.rows(survey) >= FEW:
-                yield name, survey, median(tally.axis, tally.counts[survey]) * unit
+                yield name, survey, tally.median(survey) * unit
 
 
 def _magnitudes(told: TrainingSet) -> Named:

@@ -137,10 +137,10 @@ def _style() -> str:
 def count(number: float) -> str:
     """A whole number as people write it.
 
-    >>> count(1234567)
-    '1,234,567'
+    >>> count(1234567), count(-0.0)
+    ('1,234,567', '0')
     """
-    return f"{number:,.0f}".replace("-", MINUS)
+    return f"{number:z,.0f}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:
@@ -161,14 +161,14 @@ def percent(share: float) -> str:
 def quantity(value: float, unit: str) -> str:
     """A value with its unit.
 
-    >>> quantity(0.125, "fraction"), quantity(2793.0, ""), quantity(-12.3456, "mas")
-    ('12.50 %', '2,793', '\N{MINUS SIGN}12.3 mas')
+    >>> quantity(0.125, "fraction"), quantity(-0.0001, ""), quantity(-12.3456, "mas")
+    ('12.50 %', '0.000', '\N{MINUS SIGN}12.3 mas')
     """
     if unit == "fraction":
         return percent(value)
     if float(value).is_integer() and not unit:
         return count(value)
-    text = f"{value:,.{_DIGITS.get(unit, 3)}f}".replace("-", MINUS)
+    text = f"{value:z,.{_DIGITS.get(unit, 3)}f}".replace("-", MINUS)
     return f"{text} {_UNITS.get(unit, unit)}".rstrip()
 
 

@@ -12,7 +12,6 @@ from pz_tsm_core.quality.metrics import Found
 from pz_tsm_core.quality.plots import contributions, match, photometry, redshift, sky
 from pz_tsm_core.quality.plots.style import as_svg, house_style
 from pz_tsm_core.quality.summary import TrainingSet
-from pz_tsm_core.quality.tally import median
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def _picture(name: str, figure: Figure, described: str, caption: str) -> Picture
 
 def _redshifts(found: Found) -> dict[str, Picture]:
     tally = found.redshifts
-    middle = median(tally.axis, tally.total)
+    middle = tally.median()
     described = (f"Histograms of the redshifts of {found.rows:,} galaxies from "
                  f"{len(tally.counts)} surveys; their median is {middle:.3f}.")
     caption = ("Galaxies by redshift, a panel a survey; the grey shape in every panel is all "
@@ -97,7 +96,7 @@ def _training_set(told: TrainingSet, parts: Sequence[str]) -> dict[str, Picture]
 
 
 def _match(told: TrainingSet) -> dict[str, Picture]:
-    middle = median(told.separation.axis, told.separation.total)
+    middle = told.separation.median()
     return {
         "separations": _picture(
             "separations", match.separations(told.separation),

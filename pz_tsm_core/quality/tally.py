@@ -80,6 +80,14 @@ class Tally:
         nothing = np.zeros(self.axis.bins + 2, dtype=np.int64)
         return np.asarray(sum(self.counts.values(), nothing), dtype=np.int64)
 
+    def median(self, label: str | None = None) -> float:
+        """The value in the middle, of one label or of all; NaN when there are none.
+
+        Exact to the width of a bin, and never beyond what was seen.
+        """
+        counts = self.total if label is None else self.counts[label]
+        return float(np.clip(median(self.axis, counts), self.lowest, self.highest))
+
     def rows(self, label: str) -> int:
         """How many values were counted under a label."""
         return int(self.counts[label].sum()) if label in self.counts else 0

@@ -66,7 +66,7 @@ def read(name: str, source: Source) -> pa.Table:
 def describe(name: str, source: Source) -> Facts:
     """Describe a table as the reader of `FORMATS[name]` does, in a process of its own."""
     with _asked("describe", name, source) as (answer, _):
-        told = _words(answer)
+        told = _words(answer, source)
     return Facts(int(told["rows"]), tuple(ColumnFacts(**column) for column in told["columns"]))
 
 
@@ -97,7 +97,7 @@ def _asked(task: str, name: str, source: Source) -> Iterator[tuple[BinaryIO, Pat
         }
         end = _run(json.dumps(job), (file, answer), errors, seconds)
         if end == REFUSED:
-            raise TsmError(*(Problem(**_coded(problem)) for problem in _words(answer)))
+            raise TsmError(*(Problem(**_coded(problem)) for problem in _words(answer, source)))
         if end != ANSWERED:
             raise _end(end, errors, seconds, replace(source, path=seen))
         yield answer, path
@@ -135,9 +135,12 @@ def _end(code: int, errors: BinaryIO, seconds: float, source: Source) -> TsmErro
                   expected="a reader that starts", remedy="check the installation; report this")
 
 
-def _words(answer: BinaryIO) -> Any:
+def _words(answer: BinaryIO, source: Source) -> Any:
+    size = answer.seek(0, os.SEEK_END)
+    if size > MAX_WORDS:
+        raise source.too_large(f"{size} bytes of names and descriptions", f"{MAX_WORDS}")
     answer.seek(0)
-    return json.loads(answer.read(MAX_WORDS))
+    return json.loads(answer.read())
 
 
 def _coded(problem: dict[str, str]) -> dict[str, Any]:

@@ -78,6 +78,15 @@ class Store:
                         return manifest
         return None
 
+    def look_up(self, address: str) -> Manifest | None:
+        """As `find`, for an address that somebody typed: what is not for their eyes is none."""
+        try:
+            return self.find(address)
+        except TsmError as error:
+            if error.codes != (Code.STORE_ACCESS,):
+                raise
+            return None
+
     def hold(self, address: str) -> bool:
         """Keep an artifact from being collected while this store is open, once it stands.
 

@@ -321,3 +321,14 @@ def test_names_with_control_characters_are_refused_and_not_printed(tmp_path, suf
     assert refused.value.codes == (Code.FILE_DAMAGED,)
     assert "\u202e" not in str(refused.value)
     assert read_table(path, columns=["id"])["id"].to_pylist() == [2]
+
+
+def test_names_too_long_to_be_told_are_refused(tmp_path) -> None:
+    path = tmp_path / "t.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(300):
+            file.create_dataset(f"{number:03}" + "n" * 60_000, data=[1])
+    with pytest.raises(TsmError) as refused:
+        describe_table(path, limits=NO_HANG)
+    assert refused.value.codes == (Code.FILE_LIMIT,)
+    assert len(str(refused.value)) < 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,12 @@ def test_what_is_no_table_is_refused_and_leaves_no_product(store, tmp_path, cont
         file.write_text(content)
     assert code_of(lambda: put(file, store=store)) == code
     assert store.products.names() == ()
+
+
+@pytest.mark.parametrize("endless", ["pipe.csv", "/dev/zero"])
+def test_what_is_no_regular_file_is_refused_and_not_read(store, tmp_path, endless):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert code_of(lambda: put(tmp_path / endless, "endless", store=store)) == Code.FILE_MISSING
 
 
 def test_a_file_that_changes_meanwhile_is_refused(store, csv, monkeypatch):

@@ -216,3 +216,10 @@ def test_gc_is_not_listed_twice(tsm):
 def test_an_age_is_told_in_the_largest_unit_that_fits(past, told):
     moment = datetime.now(UTC) - past - timedelta(seconds=0.5 if past > timedelta() else 0)
     assert _age(moment.isoformat()) == told
+
+
+def test_nobody_keeps_a_private_table(tsm):
+    code, out, err = tsm("put mine.csv --private --principal=")
+    assert (code, out) == (1, "")
+    assert err.startswith("[store.access]")
+    assert "say --principal NAME" in err

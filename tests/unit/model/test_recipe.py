@@ -58,6 +58,8 @@ def test_all_mistakes_are_told_at_once_with_line_and_nearest_key() -> None:
     ("a: !!timestamp x\n", Code.RECIPE_SYNTAX),
     ("a: !!python/object/apply:os.system [ls]\n", Code.RECIPE_SYNTAX),
     ("x" * 1_000_001, Code.RECIPE_SYNTAX),
+    ("a: " + "[" * 100_000, Code.RECIPE_SYNTAX),
+    ("a: " + "{b: " * 100_000, Code.RECIPE_SYNTAX),
     ("name: ok\n", Code.RECIPE_MISSING_KEY),
     (GOOD.replace("schema: 1", "schema: 2"), Code.RECIPE_BAD_VALUE),
     (GOOD.replace("name: good", "name: ../../etc"), Code.RECIPE_BAD_VALUE),

@@ -48,6 +48,12 @@ def test_a_survey_of_few_matches_is_not_judged_by_them(found) -> None:
     assert ("match.separation", "survey_0") not in told
 
 
+def test_few_matches_say_nothing_of_the_catalogues_positions(found) -> None:
+    offsets = {("match.east", ""), ("match.north", "")}
+    assert not offsets & values(found(19)).keys()
+    assert offsets <= values(found(20)).keys()
+
+
 @pytest.mark.parametrize("matched", [True, False])
 def test_nothing_is_told_of_nothing(found, matched) -> None:
     told = values(found(0, matched=matched))

@@ -87,3 +87,14 @@ def test_a_grid_is_the_histogram_of_numpy_in_two_dimensions() -> None:
 def test_wider_bins_hold_the_rows_of_the_narrow_ones(factor) -> None:
     counts = np.arange(10)
     assert coarser(counts, factor).tolist() == counts.reshape(-1, factor).sum(axis=1).tolist()
+
+
+@given(st.floats(-0.5, 1.99), st.integers(1, 5))
+def test_the_median_of_equal_values_is_that_value(value, rows) -> None:
+    tally = Tally(AXIS)
+    tally.add(np.full(rows, value), labels(["a"] * rows))
+    assert tally.median() == tally.median("a") == value
+
+
+def test_there_is_no_median_of_nothing() -> None:
+    assert np.isnan(Tally(AXIS).median())

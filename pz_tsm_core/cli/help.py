@@ -62,12 +62,12 @@ COMMANDS = {
         "tsm surveys show desi_dr1 --bibtex",
     )),
     "surveys check": Shown(Panel.LOOK, (
-        "tsm surveys check other.survey.yaml",
-        "tsm surveys check other.survey.yaml --sample sky/surveys/vandels.parquet",
+        "tsm surveys check my_vandels.survey.yaml",
+        "tsm surveys check my_vandels.survey.yaml --sample sky/surveys/vandels.parquet",
     )),
     "surveys explain": Shown(Panel.LOOK, (
         "tsm surveys explain vandels sky/surveys/vandels.parquet",
-        "tsm surveys explain other.survey.yaml sky/surveys/vandels.parquet --json",
+        "tsm surveys explain my_vandels.survey.yaml sky/surveys/vandels.parquet --json",
     )),
     "put": Shown(Panel.STORE, (
         "tsm put sky/my_redshifts.csv",

@@ -46,7 +46,10 @@ def list_(
     as_json: Json = False,  # noqa: FBT002 - typer calls it so
     survey_path: SurveyPathOption = None,
 ) -> None:
-    """List the surveys that recipes can name; so does `tsm surveys` alone."""
+    """List the surveys that recipes can name.
+
+    `tsm surveys` alone does it, too.
+    """
     from pz_tsm_core.display.surveys import list_surveys
 
     _print(list_surveys(survey_path=survey_path), as_json)
@@ -70,7 +73,7 @@ def search(  # noqa: PLR0917 - typer calls it by keywords
     as_json: Json = False,  # noqa: FBT002
     survey_path: SurveyPathOption = None,
 ) -> None:
-    """Find surveys by words, position, redshift, kind of instrument and facility.
+    """Find surveys by words, position, redshift, instrument, facility.
 
     What is not known of a survey does not rule it out: such ones are listed apart.
     """
@@ -89,7 +92,7 @@ def show(
     as_json: Json = False,  # noqa: FBT002
     survey_path: SurveyPathOption = None,
 ) -> None:
-    """Say all that is known of a survey: columns, flag table, credit, evidence, how to use it."""
+    """Show a survey: columns, flag table, what to cite, how to use it."""
     from pz_tsm_core.display.surveys import find_survey, show_survey
 
     if bibtex:
@@ -110,7 +113,10 @@ def check(
         autocompletion=completion.files)] = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Tell all mistakes of survey definitions, with their lines; 1 if there is any."""
+    """Tell all mistakes of survey definitions, with their lines.
+
+    It ends with 1 if there is any, and says what is only odd.
+    """
     from pz_tsm_core.display.surveys import check_survey
 
     try:
@@ -134,7 +140,10 @@ def explain(
     as_json: Json = False,  # noqa: FBT002
     survey_path: SurveyPathOption = None,
 ) -> None:
-    """Say which rule decides which rows of a table, by native value, and what no rule decides."""
+    """Say which rule decides which rows of a table, and what none does.
+
+    Rows are counted by rule and by native value, and are those that become measurements.
+    """
     from pz_tsm_core.display.surveys import explain_flags
 
     _print(explain_flags(table, survey, survey_path=survey_path), as_json)

@@ -67,7 +67,8 @@ def test_json_and_pandas_keep_types():
 
 @pytest.mark.parametrize(("cell", "counted", "text"), [
     (2025, False, "2025"), (245591, True, "245,591"), (0.1, True, "0.1"),
-    (1 / 3, False, "0.333333"), (None, True, ""), (True, False, "yes"), (["a", "b"], False, "a, b"), (0, True, "0"),
+    (1 / 3, False, "0.333333"), (None, True, ""), (True, False, "yes"), (0, True, "0"),
+    (["a", "b"], False, "a, b"),
 ])
 def test_cells_are_told_as_people_write_them(cell, counted, text):
     assert told(cell, counted) == text

@@ -20,7 +20,7 @@ from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFil
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.sky.catalog import is_hats, require_hats
-from pz_tsm_core.surveys import get_survey, known_surveys, own_definition, registry
+from pz_tsm_core.surveys import get_survey, own_definition, own_surveys, survey_keys
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -89,11 +89,16 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
     return Recipe.model_validate(content)
 
 
-def survey_of_entry(entry: SurveyFile, known: Mapping[str, Survey] | None = None) -> Survey:
-    """The definition that an entry of `redshifts.surveys` names among the known, or brings."""
+def survey_of_entry(entry: SurveyFile, own: Mapping[str, Survey] | None = None) -> Survey:
+    """The definition that an entry of `redshifts.surveys` names, or brings.
+
+    Parameters
+    ----------
+    own : surveys of the user's own, by key
+    """
     if entry.definition is not None:
         return own_definition(Path(entry.definition))
-    return get_survey(entry.survey or "", known)
+    return get_survey(entry.survey or "", own)
 
 
 def _dotted(loc: Loc) -> str:
@@ -117,19 +122,19 @@ def check_recipe(
 
 
 def _check_redshifts(redshifts: Redshifts, check: _Check) -> None:
-    known = check.passes(("redshifts", "survey_path"),
-                         lambda: known_surveys(redshifts.survey_path), inside=True)
+    own = check.passes(("redshifts", "survey_path"),
+                       lambda: own_surveys(redshifts.survey_path), inside=True)
     for index, survey in enumerate(redshifts.surveys):
         loc: Loc = ("redshifts", "surveys", index)
         if survey.definition:
             check.passes((*loc, "definition"), partial(survey_of_entry, survey), inside=True)
-        elif known is not None:  # else a key may be one of those that cannot be read
-            check.passes((*loc, "survey"), partial(survey_of_entry, survey, known))
+        elif own is not None:  # else a key may be one of those that cannot be read
+            check.passes((*loc, "survey"), partial(survey_of_entry, survey, own))
         check.file((*loc, "file"), survey.file)
     for index, table in enumerate(redshifts.tables):
         loc = ("redshifts", "tables", index)
         check.file((*loc, "file"), table.file)
-        if table.name in (known or registry()):
+        if table.name in {*survey_keys(), *(own or ())}:
             check.problems.add(Code.RECIPE_BAD_VALUE, check.where((*loc, "name")),
                                found=f"`{table.name}`", expected="a name that no survey has",
                                remedy="call your table something else")

@@ -20,10 +20,11 @@ from pz_tsm_core.surveys import (
     get_survey,
     known_surveys,
     load_survey,
+    own_surveys,
     position_of,
-    registry,
     remarks,
     search,
+    survey_keys,
 )
 from pz_tsm_core.tables import read
 
@@ -54,8 +55,8 @@ def list_surveys(
 
     Examples
     --------
-    >>> list_surveys("desi", z=(0.5, 1.2)).to_pandas()["key"].tolist()[-1]
-    'desi_dr1'
+    >>> list_surveys("vandels", at="53.1 -27.8").to_pandas()["key"].tolist()
+    ['vandels']
     """
     wanted = checked(
         Search, words=words, at=position_of(at) if isinstance(at, str) else at, radius=radius, z=z,
@@ -70,13 +71,13 @@ def find_survey(survey: str | Survey, survey_path: str | Path | None = None) -> 
     Raises
     ------
     TsmError
-        `survey.unknown` with the nearest key; as `known_surveys` and `load_survey`.
+        `survey.unknown` with the nearest key; as `own_surveys` and `load_survey`.
     """
     if isinstance(survey, Survey):
         return survey
     if Path(survey).suffix in (".yaml", ".yml"):
         return load_survey(Path(survey))
-    return get_survey(survey, known_surveys(survey_path))
+    return get_survey(survey, own_surveys(survey_path))
 
 
 def show_survey(survey: str | Survey, *, survey_path: str | Path | None = None) -> Page:
@@ -88,7 +89,7 @@ def show_survey(survey: str | Survey, *, survey_path: str | Path | None = None) 
     survey_path : a folder of definitions of your own
     """
     found = find_survey(survey, survey_path)
-    own = survey_path is not None and found.key not in registry()
+    own = survey_path is not None and found.key not in survey_keys()
     return card(found, str(survey_path) if own else None)
 
 

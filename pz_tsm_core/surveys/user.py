@@ -13,7 +13,7 @@ from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import UserTable
 from pz_tsm_core.model.survey import USER_ORDINAL, Survey
 from pz_tsm_core.surveys.definition import load_survey
-from pz_tsm_core.surveys.registry import registry
+from pz_tsm_core.surveys.registry import registry, survey_keys
 
 _SOURCE = "the user's recipe"
 
@@ -34,7 +34,7 @@ def own_definition(path: Path) -> Survey:
         as `load_survey`; `survey.invalid` when it takes the key or a place of the registry.
     """
     survey, problems = load_survey(path), Problems()
-    if survey.key in registry():
+    if survey.key in survey_keys():
         problems.add(Code.SURVEY_INVALID, f"{path}: key", found=f"`{survey.key}`",
                      expected="a key that no survey of the registry has",
                      remedy="call yours something else")
@@ -46,8 +46,8 @@ def own_definition(path: Path) -> Survey:
     return survey
 
 
-def known_surveys(folder: str | Path | None = None) -> Mapping[str, Survey]:
-    """The registry's surveys and those of a folder of a user's own, by key, own ones last.
+def own_surveys(folder: str | Path | None) -> Mapping[str, Survey]:
+    """Surveys of a user's own by their keys, from a folder of definitions; none without one.
 
     Every YAML file of the folder is a definition, but for recipes, which are passed over.
 
@@ -56,11 +56,9 @@ def known_surveys(folder: str | Path | None = None) -> Mapping[str, Survey]:
     TsmError
         with every mistake of every definition; `file.missing` when there is no such folder.
     """
-    if folder is None:
-        return registry()
     own: dict[str, Survey] = {}
     problems = Problems()
-    for path in _definitions(Path(folder).expanduser()):
+    for path in _definitions(Path(folder).expanduser()) if folder is not None else ():
         try:
             survey = own_definition(path)
         except TsmError as error:
@@ -72,8 +70,19 @@ def known_surveys(folder: str | Path | None = None) -> Mapping[str, Survey]:
                          remedy="call one of the two something else")
         own[survey.key] = survey
     problems.raise_if_any()
-    last = sorted(own.values(), key=lambda survey: (survey.ordinal, survey.key))
-    return MappingProxyType({**registry(), **{survey.key: survey for survey in last}})
+    ordered = sorted(own.values(), key=lambda survey: (survey.ordinal, survey.key))
+    return MappingProxyType({survey.key: survey for survey in ordered})
+
+
+def known_surveys(folder: str | Path | None = None) -> Mapping[str, Survey]:
+    """All surveys of the library, and behind them those of a user's own, by key.
+
+    Raises
+    ------
+    TsmError
+        as `own_surveys`
+    """
+    return MappingProxyType({**registry(), **own_surveys(folder)})
 
 
 def _definitions(folder: Path) -> Iterator[Path]:

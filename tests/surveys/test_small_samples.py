@@ -1,182 +1,224 @@
-"""One tiny table a survey, with every standard value written down by hand."""
+"""One small table a survey, made by hand in its native columns, and its complete result beside it.
+
+`samples/KEY.csv` has at least one row for every rule (as the one that decides), for every sentinel
+and for every `otherwise` that can happen; `samples/KEY.expected.csv` says in the same order what
+becomes of each row, or why it leaves. A new survey needs its definition and these two files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 
 from pz_tsm_core.ops.standardize import standardize
-from pz_tsm_core.surveys import get_survey, registry
+from pz_tsm_core.recipes import load_recipe
+from pz_tsm_core.store import open_store
+from pz_tsm_core.surveys import get_survey, load_survey, survey_keys, survey_rules
 
-NAN = float("nan")
-C = 299792.458  # km/s
-NAMES = ("native_id", "z", "z_err", "quality", "object_class", "instrument_type", "native_flag")
-
-SAMPLES = {
-    "2dfgrs": (
-        {"name": ["A", "B", "C", "D", "E", "F", "G", "H"],
-         "z": [0.1, 0.1, 0.1, 0.1, 0.1, -9.0, 0.0007, 0.2],
-         "quality": [1, 2, 3, 4, 5, 1, 4, 0]},
-        [("A", 0.1, None, 0, "unknown", "s", "1"), ("B", 0.1, None, 1, "unknown", "s", "2"),
-         ("C", 0.1, None, 3, "unknown", "s", "3"), ("D", 0.1, None, 4, "unknown", "s", "4"),
-         ("E", 0.1, None, 4, "unknown", "s", "5"), ("G", 0.0007, None, 4, "star", "s", "4"),
-         ("H", 0.2, None, 0, "unknown", "s", "0")],
-        {"no_redshift": 1}),
-    "6dfgs": (
-        {"SPECID": [1, 2, 3, 4, 5, 6, 7, 8],
-         "Z": [0.1, 0.1, 0.1, 0.1, 0.0001, -9.999, -0.07, 0.2],
-         "QUALITY": [1, 2, 3, 4, 6, 1, 1, 5]},
-        [("1", 0.1, None, 0, "unknown", "s", "1"), ("2", 0.1, None, 1, "unknown", "s", "2"),
-         ("3", 0.1, None, 3, "unknown", "s", "3"), ("4", 0.1, None, 4, "unknown", "s", "4"),
-         ("5", 0.0001, None, 4, "star", "s", "6"), ("8", 0.2, None, 0, "unknown", "s", "5")],
-        {"no_redshift": 1, "redshift_out_of_range": 1}),
-    "primus": (
-        {"OBJNAME": ["a-1", "a-2", "a-3", "a-4", "a-5", "a-6"],
-         "Z": [0.0, 0.5, 0.5, 0.5, 1.5, 0.5],
-         "ZQUALITY": pa.array([-1, 2, 3, 4, 4, 1], pa.int16()),
-         "CLASS": ["STAR  ", "GALAXY", "GALAXY", "GALAXY", "AGN   ", "      "]},
-        [("a-1", 0.0, None, 0, "star", "g", "-1"), ("a-2", 0.5, None, 1, "galaxy", "g", "2"),
-         ("a-3", 0.5, None, 2, "galaxy", "g", "3"), ("a-4", 0.5, None, 3, "galaxy", "g", "4"),
-         ("a-5", 1.5, None, 3, "agn", "g", "4"), ("a-6", 0.5, None, 0, "unknown", "g", "1")],
-        {}),
-    "3dhst": (
-        {"phot_id": [1, 1, 2, 3, 4, 5, 6],
-         "field": ["uds", "aegis", "uds", "uds", "uds", "uds", "uds"],
-         "z_best": [1.0, 1.0, 1.0, 1.0, -1.0, -99.0, 0.0], "z_best_s": [1, 2, 2, 3, 0, 3, 0],
-         "z_spec": [1.0, -1.0, -1.0, -1.0, 0.0, -1.0, 0.0],
-         "use_zgrism": [0, 1, 1, -1, 0, -1, 0], "use_phot": [1, 1, 1, 1, 0, 0, 0],
-         "flag1": [0, 0, 1, -1, 0, -1, 0], "flag2": [0, 0, 0, -1, 0, -1, 0],
-         "z_best_l68": [-1.0, 0.75, 0.875, 0.5, -1.0, -99.0, -1.0],
-         "z_best_u68": [-1.0, 1.25, 1.375, 1.5, -1.0, -99.0, -1.0]},
-        [("uds/1", 1.0, None, 3, "unknown", "s", "1"),
-         ("aegis/1", 1.0, 0.25, 3, "unknown", "g", "2"),
-         ("uds/2", 1.0, 0.25, 0, "unknown", "g", "2"),
-         ("uds/3", 1.0, 0.5, 3, "unknown", "p", "3"), ("uds/6", 0.0, None, 0, "star", "g", "0")],
-        {"no_redshift": 2}),
-    "vandels": (
-        {"id": ["UDS01   ", "UDS02   ", "UDS03   ", "UDS04   ", "UDS05   ", "UDS06   ",
-                "UDS07   ", "UDS08   ", "UDS09   ", "UDS10   ", "UDS11   "],
-         "zspec": pa.array([3, 3, 3, 3, 3, 9.9999, 2.5, 0, 3, 3, 3], pa.float32()),
-         "zflg": pa.array([1, 22, 3, 4, 9, -10, 14, 24, -10, 20, 5], pa.float32())},
-        [("UDS01", 3.0, None, 1, "unknown", "s", "1"),
-         ("UDS02", 3.0, None, 2, "unknown", "s", "22"),
-         ("UDS03", 3.0, None, 4, "unknown", "s", "3"), ("UDS04", 3.0, None, 4, "unknown", "s", "4"),
-         ("UDS05", 3.0, None, 3, "unknown", "s", "9"), ("UDS07", 2.5, None, 4, "agn", "s", "14"),
-         ("UDS08", 0.0, None, 4, "galactic", "s", "24"),
-         ("UDS09", 3.0, None, 0, "unknown", "s", "-10"),
-         ("UDS10", 3.0, None, 0, "unknown", "s", "20"),
-         ("UDS11", 3.0, None, 0, "unknown", "s", "5")],
-        {"no_redshift": 1}),
-    "desi_dr1": (
-        {"TARGETID": [1, 2, 3, 4, -5, 6, 7, 8], "SURVEY": ["main"] * 8, "PROGRAM": ["dark"] * 8,
-         "Z": [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.0001, 2.0], "ZERR": [1e-4, 2e-3, 1e-4, 1e-4, 1e-4,
-                                                                   1e-4, 1e-5, 0.0],
-         "ZWARN": [0, 0, 4, 4, 0, 0, 0, 0], "ZCAT_PRIMARY": [True, True, True, False, True, True,
-                                                            True, False],
-         "OBJTYPE": ["TGT", "TGT", "TGT", "TGT", "", "SKY", "TGT", "TGT"],
-         "SPECTYPE": ["GALAXY", "GALAXY", "GALAXY", "QSO", "STAR", "GALAXY", "STAR", ""]},
-        [("1/main/dark", 0.5, 1e-4, 4, "galaxy", "s", "0"),
-         ("2/main/dark", 0.5, 2e-3, 3, "galaxy", "s", "0"),
-         ("3/main/dark", 0.5, 1e-4, 1, "galaxy", "s", "4"),
-         ("4/main/dark", 0.5, 1e-4, 0, "qso", "s", "4"),
-         ("-5/main/dark", 0.5, 1e-4, 0, "unknown", "s", "0"),
-         ("6/main/dark", 0.5, 1e-4, 0, "unknown", "s", "0"),
-         ("7/main/dark", 0.0001, 1e-5, 4, "star", "s", "0"),
-         ("8/main/dark", 2.0, None, 0, "unknown", "s", "0")],
-        {}),
-    "2dflens": (
-        {"unique_id": ["A", "B", "C", "D", "E", "F"],
-         "z": [0.5, 0.5, 0.5, 0.5, -0.0004, 0.5], "qual": [1, 2, 3, 4, 6, 5]},
-        [("A", 0.5, None, 0, "unknown", "s", "1"), ("B", 0.5, None, 1, "unknown", "s", "2"),
-         ("C", 0.5, None, 3, "unknown", "s", "3"), ("D", 0.5, None, 4, "unknown", "s", "4"),
-         ("E", -0.0004, None, 4, "star", "s", "6"), ("F", 0.5, None, 0, "unknown", "s", "5")],
-        {}),
-    "2mrs": (
-        {"TMID": ["A", "B", "C", "D", "E"], "TYPE": ["98   ", "-9   ", " 3B_D", "-2X_R", "98   "],
-         "V": pa.array([C, C / 4, C / 8, C / 2, None]), "EV": [0, C / 2**12, C / 2**5, None, 0]},
-        [("A", 1.0, None, 3, "galaxy", "s", None), ("B", 0.25, 2**-12, 4, "agn", "s", None),
-         ("C", 0.125, 2**-5, 3, "galaxy", "s", None), ("D", 0.5, None, 0, "galaxy", "s", None)],
-        {"no_redshift": 1}),
-    "mosdef": (
-        {"FIELD": [*["UDS"] * 3, "AEGIS", *["COSMOS"] * 6], "ID": [7, 7, 7, 7, 1, 2, 3, 4, 5, 6],
-         "MASKNAME": ["u1", "u1", "u2", "a1", *["c1"] * 6], "APERTURE_NO": [1, 2, *[1] * 8],
-         "Z_MOSFIRE": [2.0] * 9 + [-1.0], "Z_QUAL": [0, 1, 2, 3, 4, 5, 6, 7, 8, 0]},
-        [("UDS/7/u1/1", 2.0, None, 0, "unknown", "s", "0"),
-         ("UDS/7/u1/2", 2.0, None, 0, "unknown", "s", "1"),
-         ("UDS/7/u2/1", 2.0, None, 1, "unknown", "s", "2"),
-         ("AEGIS/7/a1/1", 2.0, None, 1, "unknown", "s", "3"),
-         ("COSMOS/1/c1/1", 2.0, None, 2, "unknown", "s", "4"),
-         ("COSMOS/2/c1/1", 2.0, None, 2, "unknown", "s", "5"),
-         ("COSMOS/3/c1/1", 2.0, None, 3, "unknown", "s", "6"),
-         ("COSMOS/4/c1/1", 2.0, None, 4, "unknown", "s", "7"),
-         ("COSMOS/5/c1/1", 2.0, None, 0, "unknown", "s", "8")],
-        {"no_redshift": 1}),
-    "vimos_goods": (
-        {"ID_VIMOS": ["A ", "B ", "C ", "D ", "E ", "F ", "G ", "H ", "I "],
-         "SPEC_Z": pa.array([3, 3, 3, 3, 3, 0, 0, NAN, 3], pa.float32()),
-         "campaign_qf": ["LRb_A", "LRb_B", "LRb_C", "LRb_X", "MR_A", "MR_B", "MR_C", "MR_X", "MR"],
-         "COMM": ["CIV_[CIII]_(BLAGN)  ", "Lya(em)_(BLAGN?) ", "agn", "agn?", None, "star  ",
-                  "Star  ", "-", "starburst"]},
-        [("A", 3.0, None, 4, "agn", "s", "LRb_A"), ("B", 3.0, None, 1, "unknown", "s", "LRb_B"),
-         ("C", 3.0, None, 1, "agn", "s", "LRb_C"), ("D", 3.0, None, 0, "unknown", "s", "LRb_X"),
-         ("E", 3.0, None, 4, "unknown", "s", "MR_A"), ("F", 0.0, None, 3, "star", "s", "MR_B"),
-         ("G", 0.0, None, 1, "star", "s", "MR_C"), ("I", 3.0, None, 0, "unknown", "s", "MR")],
-        {"no_redshift": 1}),
-    "vuds_dr1": (
-        {"vuds_ident": [1, 2, 3, 4, 5, 6, 7], "z_spec": [3.0, 3.0, 3.0, 0.0, 3.0, 3.0, 3.0],
-         "zflags": [1, 22, 13, 4, 39, 19, 20]},
-        [("1", 3.0, None, 1, "galaxy", "s", "1"), ("2", 3.0, None, 2, "galaxy", "s", "22"),
-         ("3", 3.0, None, 3, "agn", "s", "13"), ("4", 0.0, None, 4, "star", "s", "4"),
-         ("5", 3.0, None, 2, "galaxy", "s", "39"), ("6", 3.0, None, 2, "agn", "s", "19"),
-         ("7", 3.0, None, 0, "galaxy", "s", "20")],
-        {}),
-    "astrodeep_gs43": (
-        {"ID": [1, 2, 3, 4, 5], "z_best": [0.9, 1.1, 0.0, 1.3, -99.0],
-         "zspec_survey": ["VUDS_2015", "-", "K20", None, "-"]},
-        [("1", 0.9, None, 3, "unknown", "s", "VUDS_2015"),
-         ("2", 1.1, None, 3, "unknown", "p", "-"), ("3", 0.0, None, 3, "galactic", "s", "K20"),
-         ("4", 1.3, None, 0, "unknown", "p", None)],
-        {"no_redshift": 1}),
-    "candels": (
-        {"redshift": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7],
-         "quality": [0.0, 0.5, 0.7, 0.93, 0.99, 1.0, 1.5, None],
-         "type": ["p", "p", "g", "p", "s", "s", "p", "x"]},
-        [(None, 1.0, None, 0, "unknown", "p", "0"), (None, 1.1, None, 1, "unknown", "p", "0.5"),
-         (None, 1.2, None, 2, "unknown", "g", "0.7"), (None, 1.3, None, 3, "unknown", "p", "0.93"),
-         (None, 1.4, None, 4, "unknown", "s", "0.99"), (None, 1.5, None, 4, "unknown", "s", "1"),
-         (None, 1.6, None, 0, "unknown", "p", "1.5"), (None, 1.7, None, 0, "unknown", "p", None)],
-        {}),
-}
+SAMPLES = Path(__file__).with_name("samples")
+TYPES = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
+NUMBERS = ("ra", "dec", "z", "z_err")
+VALUES = ("native_id", *NUMBERS, "quality", "object_class", "instrument_type", "native_flag")
+EXPECTED = {"leaves": "text", **dict.fromkeys(VALUES, "text"), **dict.fromkeys(NUMBERS, "float"),
+            "quality": "int"}
 
 
-def test_every_survey_of_the_registry_has_a_sample():
-    assert set(SAMPLES) == set(registry())
+def read(path, types):
+    """A table of CSV in the types given; an empty cell is null, an empty text in quotes is one."""
+    return pa.csv.read_csv(path, convert_options=pa.csv.ConvertOptions(
+        column_types={name: TYPES[type_] for name, type_ in types.items()}, null_values=[""],
+        strings_can_be_null=True, quoted_strings_can_be_null=False))
 
 
-def standardized(key):
-    survey = get_survey(key)
-    columns = SAMPLES[key][0]
-    n = len(next(iter(columns.values())))
-    ra, dec = [1.5 + i for i in range(n)], [-2.5 - i for i in range(n)]
-    native = pa.table({**columns, survey.columns.ra.from_: ra, survey.columns.dec.from_: dec})
+def sample_of(survey, folder=SAMPLES):
+    """Native rows of a survey, and what is expected of each."""
+    native = read(folder / f"{survey.key}.csv", survey.types)
+    expected = read(folder / f"{survey.key}.expected.csv", EXPECTED)
     assert set(native.column_names) == survey.native_columns
-    return survey, standardize(native, survey)
+    assert set(expected.column_names) == set(EXPECTED)
+    return native, expected.to_pylist()
 
 
-@pytest.mark.parametrize("key", SAMPLES)
-def test_a_survey_becomes_what_its_papers_say(key):
-    survey, result = standardized(key)
-    _, expected, dropped = SAMPLES[key]
-    rows = result.table.to_pylist()
-    assert sorted((tuple(row[name] for name in NAMES) for row in rows), key=repr) == sorted(
-        expected, key=repr)
-    assert result.rows.dropped == dropped
-    for row in rows:
-        assert (row["survey"], row["release"], row["survey_ordinal"]) == (
-            key, survey.release, survey.ordinal)
-        assert row["ra"] - 1.5 == -2.5 - row["dec"]  # both are of one native row
+def becomes(native, survey):
+    """What a table of one row becomes, in the form of a line of the expected file."""
+    done = standardize(native, survey, bad_positions="drop")
+    nothing = dict.fromkeys(EXPECTED)
+    if not len(done.table):
+        return {**nothing, "leaves": next(why for why, n in done.rows.dropped.items() if n)}
+    return {**nothing, **done.table.select(list(VALUES)).to_pylist()[0]}
 
 
-@pytest.mark.parametrize("key", SAMPLES)
+def differences(survey, folder=SAMPLES):
+    """Rows of a sample that become something else than expected, with both."""
+    native, expected = sample_of(survey, folder)
+    found = [becomes(native.slice(row, 1), survey) for row in range(len(native))]
+    assert len(found) == len(expected)
+    return [(row, ours, said) for row, (ours, said) in enumerate(zip(found, expected, strict=True))
+            if any(ours[name] != (pytest.approx(said[name], abs=1e-7) if name in NUMBERS
+                                  and said[name] is not None else said[name]) for name in EXPECTED)]
+
+
+def idle_lines(survey, folder=SAMPLES):
+    """Lines of a definition, `otherwise` among them, that decide no row of the sample."""
+    native, _ = sample_of(survey, folder)
+    hits = standardize(native, survey, bad_positions="drop").rule_hits
+    return [label for label, rows in hits.items() if not rows]
+
+
+def missing_sentinels(survey, folder=SAMPLES):
+    """Sentinels of a definition that stand in no row of the sample."""
+    native, _ = sample_of(survey, folder)
+    missing = []
+    for name in ("z", "z_err"):
+        column = getattr(survey.columns, name)
+        formula = survey_rules(survey).formulas.get(name)
+        held = {value for native_name in (column.natives if column else ())
+                for value in native[native_name].to_pylist()}
+        held |= set(formula.numbers(native).to_pylist()) if formula else set()
+        known = held | {float(value) for value in held if isinstance(value, str) and value.strip()
+                        .lstrip("+-").replace(".", "", 1).isdigit()}
+        missing += [(name, null) for null in (column.nulls if column else ()) if null not in known]
+    return missing
+
+
+def test_every_survey_has_a_sample_and_every_sample_a_survey():
+    files = {path.name for path in SAMPLES.iterdir()}
+    assert files == {f"{key}{end}" for key in survey_keys() for end in (".csv", ".expected.csv")}
+
+
+@pytest.mark.parametrize("key", survey_keys())
+def test_every_row_becomes_what_the_documents_of_its_survey_say(key):
+    assert differences(get_survey(key)) == []
+
+
+@pytest.mark.parametrize("key", survey_keys())
+def test_all_rows_together_become_what_they_become_alone(key):
+    survey = get_survey(key)
+    native, expected = sample_of(survey)
+    done = standardize(native, survey, bad_positions="drop")
+    left = Counter(row["leaves"] for row in expected if row["leaves"])
+    assert {reason: n for reason, n in done.rows.dropped.items() if n} == left
+    kept = [tuple(row[name] for name in VALUES if name not in NUMBERS)
+            for row in expected if not row["leaves"]]
+    rows = done.table.to_pylist()
+    assert Counter(tuple(row[name] for name in VALUES if name not in NUMBERS)
+                   for row in rows) == Counter(kept)
+    assert {(row["survey"], row["survey_ordinal"], row["release"]) for row in rows} == {
+        (survey.key, survey.ordinal, survey.release)}
+
+
+@pytest.mark.parametrize("key", survey_keys())
 def test_every_line_of_a_definition_decides_some_row(key):
-    """Every rule wins for a row of the sample, and every `otherwise` holds for one."""
-    _, result = standardized(key)
-    assert [label for label, hits in result.rule_hits.items() if not hits] == []
+    assert idle_lines(get_survey(key)) == []
+
+
+@pytest.mark.parametrize("key", survey_keys())
+def test_every_sentinel_stands_in_some_row(key):
+    assert missing_sentinels(get_survey(key)) == []
+
+
+def test_a_file_in_single_precision_knows_its_sentinels():
+    """VANDELS gives redshifts and flags as float32: 9.9999 is there the nearest float32 to it."""
+    survey = get_survey("vandels")
+    native, expected = sample_of(survey)
+    single = native.cast(pa.schema([
+        (field.name, pa.float32() if field.name in ("zspec", "zflg") else field.type)
+        for field in native.schema]))
+    assert float(single["zspec"][5].as_py()) != native["zspec"][5].as_py()
+    done = standardize(single, survey)
+    assert done.rows.dropped["no_redshift"] == 1
+    flags = [row["native_flag"] for row in expected if not row["leaves"]]
+    assert sorted(done.table["native_flag"].to_pylist()) == sorted(flags)
+
+
+# A survey that the registry does not have: sexagesimal positions, velocities, letters, two ids.
+DEFINITION = """\
+schema: 1
+key: plates
+ordinal: 1000001
+name: A survey of plates
+facility: a refractor
+release: final
+year: 1975
+types: {plate: int, number: int, RA: text, DE: text, cz: float, e_cz: int, grade: text}
+columns:
+  id: {from: [plate, number]}
+  ra: {from: RA, unit: hms}
+  dec: {from: DE, unit: dms}
+  z: {from: cz, unit: km/s, nulls: [-9999], valid: [-0.01, 1]}
+  z_err: {from: e_cz, unit: km/s, nulls: [0], valid: [0, 0.1]}
+  native_flag: {from: grade}
+quality:
+  rules:
+    - {when: strip(grade) == 'a', then: 3, source: the paper}
+    - {when: strip(grade) == 'b', then: 1, source: the paper}
+  otherwise: 0
+  source: the paper
+object_class:
+  rules:
+    - {when: abs(cz) < 600, then: star, source: the paper}
+  otherwise: galaxy
+  source: the paper
+instrument_type: {otherwise: s, source: the paper}
+"""
+# The speed of light is 299792.458 km/s.
+NATIVE = """\
+plate,number,RA,DE,cz,e_cz,grade
+1,1,02 33 36,-05 15 00,29979.2458,300,a
+1,2,23 59 24,+00 30 00,299.792458,0,"b "
+2,1,02 33 36,-05 15 00,-9999,0,a
+2,2,00 00 36,-00 00 36,59958.4916,30,c
+"""
+RESULT = """\
+leaves,native_id,ra,dec,z,z_err,quality,object_class,instrument_type,native_flag
+,1/1,38.4,-5.25,0.1,0.0010006923,3,galaxy,s,a
+,1/2,359.85,0.5,0.001,,1,star,s,b
+no_redshift,,,,,,,,,
+,2/2,0.15,-0.01,0.2,0.0001000692,0,galaxy,s,c
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A definition and its sample, in a folder of somebody's own."""
+    for name, text in (("yaml", DEFINITION), ("csv", NATIVE), ("expected.csv", RESULT)):
+        (tmp_path / f"plates.{name}").write_text(text, "utf-8")
+    return tmp_path
+
+
+def test_a_new_survey_is_a_definition_and_a_sample(own):
+    survey = load_survey(own / "plates.yaml")
+    assert differences(survey, own) == []
+    assert idle_lines(survey, own) == []
+    assert missing_sentinels(survey, own) == []
+
+
+def test_a_sample_that_leaves_something_out_is_found_out(own):
+    """The checks above can fail: a rule, a sentinel or a value that no row tries is told."""
+    few = "".join(NATIVE.splitlines(keepends=True)[i] for i in (0, 1, 4))
+    (own / "plates.csv").write_text(few, "utf-8")
+    wrong = "".join(RESULT.splitlines(keepends=True)[i] for i in (0, 1, 2))
+    (own / "plates.expected.csv").write_text(wrong, "utf-8")
+    survey = load_survey(own / "plates.yaml")
+    idle = ["quality: strip(grade) == 'b'", "object_class: abs(cz) < 600"]
+    assert idle_lines(survey, own) == idle
+    assert missing_sentinels(survey, own) == [("z", -9999.0), ("z_err", 0.0)]
+    assert [row for row, *_ in differences(survey, own)] == [1]
+
+
+def test_a_recipe_runs_a_new_survey_by_its_definition(own, run, tmp_path):
+    (own / "recipe.yaml").write_text(
+        "schema: 1\nname: new\nredshifts:\n  surveys:\n"
+        "    - {definition: plates.yaml, file: plates.csv}\noutput: {directory: out}\n", "utf-8")
+    done = run(load_recipe(own / "recipe.yaml"), open_store(tmp_path / "store"))
+    survey = load_survey(own / "plates.yaml")
+    _, expected = sample_of(survey, own)
+    names = ("native_id", "quality", "object_class")
+    found = done.table("standardize plates", "measurements").to_pylist()
+    assert {tuple(row[name] for name in names) for row in found} == {
+        tuple(row[name] for name in names) for row in expected if not row["leaves"]}
+    assert done.manifests["standardize plates"].rows.dropped["no_redshift"] == 1

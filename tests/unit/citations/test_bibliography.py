@@ -19,10 +19,18 @@ JOURNALS = {
     "MNRAS": "Monthly Notices of the Royal Astronomical Society",
     "ApJ..": "The Astrophysical Journal",
     "ApJS.": "The Astrophysical Journal Supplement Series",
+    "AJ...": "The Astronomical Journal",
     "A&A..": "Astronomy and Astrophysics",
+    "A&C..": "Astronomy and Computing",
+    "PASA.": "Publications of the Astronomical Society of Australia",
+    "RAA..": "Research in Astronomy and Astrophysics",
+    "ASSL.": "Astrophysics and Space Science Library",
+    "SPIE.": "Proceedings of the SPIE",
     "arXiv": "arXiv e-prints",
 }
-WITHOUT_BIBCODE = {"rubin_dp1", "rubin_dp1_paper"}
+#: Pages that the five characters of a bibcode do not hold.
+PAGES = {"2012SPIE.8446E..0JM": "84460J", "2016PASA...33....1L": "e001"}
+WITHOUT_BIBCODE = {"rubin_dp1", "rubin_dp1_paper", "zenodo_12728524"}
 
 
 def dust(name):
@@ -61,11 +69,11 @@ def test_an_entry_says_what_its_bibcode_says(entries):
         entry = entries[code]
         fields = entry.fields
         assert fields["year"] == code[:4], code
-        assert fields["journal"] == JOURNALS[code[4:9]], code
+        assert fields.get("journal", fields.get("series")) == JOURNALS[code[4:9]], code
         first = "".join(entry.persons["author"][0].last_names).strip("{}")
-        assert first[0] == code[18], code
+        assert first[0].upper() == code[18], code
         assert fields["adsurl"] == f"https://ui.adsabs.harvard.edu/abs/{code}"
-        page = code[13:18].strip(".").replace(".", "")
+        page = PAGES.get(code, code[13:18].strip(".").replace(".", ""))
         if code[4:9] == "arXiv":
             assert fields["eprint"] == f"{code[9:13]}.{page}", code
         else:
@@ -81,7 +89,7 @@ def test_an_address_of_the_iop_says_volume_and_page(entries):
         if match := re.fullmatch(r"10\.(?:1088|3847)/[0-9X-]+/(\d+)/\d+/(\d+)", doi):
             assert match.groups() == (entry.fields["volume"], entry.fields["pages"]), code
             checked += 1
-    assert checked >= 4
+    assert checked >= 6
 
 
 def test_no_address_stands_twice(entries):

@@ -158,7 +158,7 @@ def test_an_own_table_cannot_be_called_as_an_own_survey(place):
 
 
 @pytest.mark.parametrize(("key", "near"), [
-    ("DESI-DR1", "desi_dr1"), ("desi dr1", "desi_dr1"), ("vuds", "vuds_dr1"),
+    ("DESI-DR1", "desi_dr1"), ("desi dr1", "desi_dr1"), ("VUDS", "vuds_dr1"),
     ("2dfgr", "2dfgrs"), ("Primus", "primus"),
 ])
 def test_an_unknown_survey_names_the_nearest(key, near):
@@ -180,3 +180,8 @@ def test_a_proposed_recipe_recognises_an_own_survey_and_names_its_folder(place):
     other = propose_recipe(place / "deep.parquet", output=place / "other.yaml", name="mine",
                            survey_path=place / "mine", own=True)
     assert "survey_path" not in other.recipe
+
+
+def test_a_name_without_its_release_means_all_of_them():
+    problem, = refusal(get_survey, "gama")
+    assert problem.remedy == "did you mean `gama_dr3` or `gama_dr4`?"

@@ -18,6 +18,8 @@ from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, located
 
 if TYPE_CHECKING:
+    from pz_tsm_core.model.artifact import ArtifactRef
+    from pz_tsm_core.model.product import ProductVersion
     from pz_tsm_core.model.recipe import Recipe
     from tasks.stage import StoreAt
 
@@ -46,8 +48,8 @@ def run(
     if sys.stdout.isatty():
         typer.echo("starting; a private Prefect server takes some seconds")
     with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
-        run_here(wanted, at, shown.hear)
-    product = at.open().products.get(wanted.name)
+        given = run_here(wanted, at, shown.hear)
+    product = version_of(given, at.open().products.versions(wanted.name))
     typer.echo(closing(wanted, product, _again(recipe, store, principal, right)))
 
 
@@ -69,6 +71,14 @@ def plan(
     order_for(wanted)(wanted, pin(wanted, opened), planner)
     for step in planner.steps:
         typer.echo(f"{step.state:<9}{step.label:<32}{step.why or told(step.rows)}".rstrip())
+
+
+def version_of(given: ArtifactRef, versions: tuple[ProductVersion, ...]) -> ProductVersion:
+    """The version of a product that hands out what a run gave.
+
+    It need not be the latest: another run may have ended since, or somebody withdrawn it.
+    """
+    return next(version for version in versions if version.ref.content == given.content)
 
 
 def _again(recipe: Path, store: str | None, principal: str, rights: list[str] | None) -> str:

@@ -73,7 +73,7 @@ SPLIT = Stage("split", 1)
 #: Files for photo-z codes.
 EXPORT = Stage("export", 1, ("pyarrow", "h5py"))
 #: Metrics, the page that shows them, and whom to cite.
-REPORT = Stage("report", 1, ("matplotlib", "jinja2"))
+REPORT = Stage("report", 2, ("matplotlib", "jinja2"))
 
 #: A table of a user, read and checked; no part of the way that a recipe describes.
 PUT = Stage("put", 1, ("pyarrow", "astropy"))

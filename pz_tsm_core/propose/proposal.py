@@ -118,7 +118,7 @@ def propose_recipe(
     _check_name(name, known, problems)
     try:
         origin, seen = find(table, store)
-        called = name or _name_from(origin, known)
+        called = name if name and not problems.found else _name_from(origin, known)
         entry = _entry(called, origin, seen, None if own else known)
     except TsmError as error:
         problems.extend(error.problems)

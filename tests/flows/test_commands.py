@@ -5,6 +5,10 @@ import psutil
 import pytest
 from prefect.client.orchestration import get_client
 
+from flows.commands import version_of
+from pz_tsm_core.products import put
+from pz_tsm_core.store import open_store
+
 
 @pytest.fixture
 def elsewhere(server):
@@ -40,6 +44,17 @@ def test_two_runs_at_once_both_succeed_and_the_next_finds_all_cached(
     _, out, _ = outcome(tsm("run", recipe, **elsewhere))
     states = [line.split()[0] for line in out.splitlines()[:4]]
     assert states == ["cached"] * 4
+
+
+def test_a_run_tells_the_version_that_it_made_whatever_has_come_after(tmp_path):
+    store, file = open_store(tmp_path / "store"), tmp_path / "mine.csv"
+    made = []
+    for z in (0.5, 0.6, 0.7):
+        file.write_text(f"ra,dec,z\n1.5,2.5,{z}\n")
+        made.append(put(file, store=store))
+    store.products.withdraw("mine@2")
+    for version in made:
+        assert str(version_of(version.ref, store.products.versions("mine"))) == str(version)
 
 
 def test_run_uses_the_server_that_the_environment_names(

@@ -246,6 +246,13 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
                                    Code.TABLE_MISSING_COLUMN, Code.CATALOG_INVALID)
 
 
+def test_a_name_that_is_none_is_refused_by_itself(own_table, tmp_path):
+    pyarrow.csv.write_csv(own_table, tmp_path / "mine.csv")
+    with pytest.raises(TsmError) as refused:
+        propose_recipe(tmp_path / "mine.csv", name="Not So")
+    assert refused.value.codes == (Code.RECIPE_BAD_VALUE,)
+
+
 def test_rows_without_a_position_are_dropped_and_told(own_table, tmp_path):
     ra = own_table["RAJ2000"].to_pylist()
     ra[:3] = [None, -999.0, 361.0]

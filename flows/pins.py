@@ -26,7 +26,7 @@ from pz_tsm_core.recipes import check_recipe, survey_of_entry
 from pz_tsm_core.releases import get_release, release_keys
 from pz_tsm_core.sky.catalog import pin_catalog
 from pz_tsm_core.store import Store
-from pz_tsm_core.surveys import survey_of_table
+from pz_tsm_core.surveys import own_surveys, survey_of_table
 from pz_tsm_core.tables import digest
 
 
@@ -102,7 +102,9 @@ def _missing_products(redshifts: Redshifts, store: Store) -> Iterator[Problem]:
 
 
 def _sources(redshifts: Redshifts, store: Store) -> tuple[Source, ...]:
-    surveys = [Source(survey_of_entry(each), _native(each, store)) for each in redshifts.surveys]
+    own = own_surveys(redshifts.survey_path)
+    surveys = [Source(survey_of_entry(each, own), _native(each, store))
+               for each in redshifts.surveys]
     tables = [Source(survey_of_table(each), _native(each, store)) for each in redshifts.tables]
     return (*surveys, *tables)
 

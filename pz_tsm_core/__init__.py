@@ -19,8 +19,11 @@ from pz_tsm_core.errors import TsmError
 
 if TYPE_CHECKING:
     from pz_tsm_core.api import (
+        check_survey,
         combine,
+        explain_flags,
         list_products,
+        list_surveys,
         magnitudes,
         match,
         open_product,
@@ -28,14 +31,16 @@ if TYPE_CHECKING:
         propose_recipe,
         put,
         read,
+        show_survey,
         split,
         standardize,
         write,
     )
 
 __all__ = [
-    "TsmError", "combine", "list_products", "magnitudes", "match", "open_product", "own_survey",
-    "propose_recipe", "put", "read", "split", "standardize", "write",
+    "TsmError", "check_survey", "combine", "explain_flags", "list_products", "list_surveys",
+    "magnitudes", "match", "open_product", "own_survey", "propose_recipe", "put", "read",
+    "show_survey", "split", "standardize", "write",
 ]
 
 

@@ -14,6 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pz_tsm_core.display.surveys import (
+    check_survey,
+    explain_flags,
+    find_survey,
+    list_surveys,
+    show_survey,
+)
 from pz_tsm_core.dust import open_dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.frames import like, to_arrow
@@ -38,11 +45,12 @@ from pz_tsm_core.products import list_products, open_product, put
 from pz_tsm_core.propose import propose_recipe
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.store import PARQUET
-from pz_tsm_core.surveys import get_survey, survey_of_table
+from pz_tsm_core.surveys import survey_of_table
 
 __all__ = [
-    "combine", "list_products", "magnitudes", "match", "open_product", "own_survey",
-    "propose_recipe", "put", "read", "split", "standardize", "write",
+    "check_survey", "combine", "explain_flags", "list_products", "list_surveys", "magnitudes",
+    "match", "open_product", "own_survey", "propose_recipe", "put", "read", "show_survey", "split",
+    "standardize", "write",
 ]
 
 
@@ -57,16 +65,21 @@ def read(path: str | Path, columns: list[str] | None = None) -> Any:
 
 
 def standardize(
-    table: Any, survey: str | Survey, *, bad_positions: Literal["refuse", "drop"] = "refuse"
+    table: Any,
+    survey: str | Survey,
+    *,
+    bad_positions: Literal["refuse", "drop"] = "refuse",
+    survey_path: str | Path | None = None,
 ) -> Any:
     """Bring a survey's native table to the standard columns and the quality scale 0-4.
 
     Parameters
     ----------
-    survey : key in the registry, such as "desi_dr1", or a definition
+    survey : its key, such as "desi_dr1", the YAML file of its definition, or a definition
     bad_positions : what to do with rows without a position on the sphere
+    survey_path : a folder of definitions of your own
     """
-    definition = get_survey(survey) if isinstance(survey, str) else survey
+    definition = find_survey(survey, survey_path)
     done = standardizing.standardize(to_arrow(table), definition, bad_positions=bad_positions)
     return like(done.table, table)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,11 @@ from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build
 from pz_tsm_core.model.policy import PhotometryPolicy
-from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, SurveyFile
+from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.sky.catalog import is_hats, require_hats
-from pz_tsm_core.surveys import get_survey, own_definition, survey_keys
+from pz_tsm_core.surveys import get_survey, own_definition, own_surveys, survey_keys
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -78,6 +78,8 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
     for entry in (*content["redshifts"]["surveys"], *content["redshifts"]["tables"]):
         for key in {"file", "definition"} & {key for key, value in entry.items() if value}:
             entry[key] = absolute(entry[key])
+    if content["redshifts"]["survey_path"]:
+        content["redshifts"]["survey_path"] = absolute(content["redshifts"]["survey_path"])
     if content["catalog"]:
         content["catalog"]["path"] = absolute(content["catalog"]["path"])
     dereddening = content["photometry"]["dereddening"]
@@ -87,11 +89,16 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
     return Recipe.model_validate(content)
 
 
-def survey_of_entry(entry: SurveyFile) -> Survey:
-    """The definition that an entry of `redshifts.surveys` names, or brings."""
+def survey_of_entry(entry: SurveyFile, own: Mapping[str, Survey] | None = None) -> Survey:
+    """The definition that an entry of `redshifts.surveys` names, or brings.
+
+    Parameters
+    ----------
+    own : surveys of the user's own, by key
+    """
     if entry.definition is not None:
         return own_definition(Path(entry.definition))
-    return get_survey(entry.survey or "")
+    return get_survey(entry.survey or "", own)
 
 
 def _dotted(loc: Loc) -> str:
@@ -108,22 +115,29 @@ def check_recipe(
     where : says for people where a key of the recipe stands
     """
     check = _Check(where)
-    redshifts = recipe.redshifts
+    _check_redshifts(recipe.redshifts, check)
+    if recipe.catalog:
+        _check_matching(recipe.catalog, recipe.photometry, check)
+    return check.problems.found
+
+
+def _check_redshifts(redshifts: Redshifts, check: _Check) -> None:
+    own = check.passes(("redshifts", "survey_path"),
+                       lambda: own_surveys(redshifts.survey_path), inside=True)
     for index, survey in enumerate(redshifts.surveys):
         loc: Loc = ("redshifts", "surveys", index)
-        check.passes((*loc, "survey" if survey.survey else "definition"),
-                     partial(survey_of_entry, survey))
+        if survey.definition:
+            check.passes((*loc, "definition"), partial(survey_of_entry, survey), inside=True)
+        elif own is not None:  # else a key may be one of those that cannot be read
+            check.passes((*loc, "survey"), partial(survey_of_entry, survey, own))
         check.file((*loc, "file"), survey.file)
     for index, table in enumerate(redshifts.tables):
         loc = ("redshifts", "tables", index)
         check.file((*loc, "file"), table.file)
-        if table.name in survey_keys():
-            check.problems.add(Code.RECIPE_BAD_VALUE, where((*loc, "name")),
+        if table.name in {*survey_keys(), *(own or ())}:
+            check.problems.add(Code.RECIPE_BAD_VALUE, check.where((*loc, "name")),
                                found=f"`{table.name}`", expected="a name that no survey has",
                                remedy="call your table something else")
-    if recipe.catalog:
-        _check_matching(recipe.catalog, recipe.photometry, check)
-    return check.problems.found
 
 
 def _check_matching(catalog: ObjectCatalog, photometry: PhotometryPolicy, check: _Check) -> None:
@@ -143,13 +157,20 @@ class _Check:
     def __init__(self, where: Callable[[Loc], str]) -> None:
         self.where, self.problems = where, Problems()
 
-    def passes(self, loc: Loc, attempt: Callable[[], Any]) -> Any:
-        """Give the result of an attempt, or None after its mistakes were noted."""
+    def passes(self, loc: Loc, attempt: Callable[[], Any], *, inside: bool = False) -> Any:
+        """Give the result of an attempt, or None after its mistakes were noted.
+
+        Parameters
+        ----------
+        inside : the mistakes stand in files that the recipe names, at lines of their own
+        """
         try:
             return attempt()
         except TsmError as error:
             where = self.where(loc)
-            self.problems.extend(replace(problem, where=where) for problem in error.problems)
+            self.problems.extend(
+                replace(problem, where=f"{where}: {problem.where}" if inside else where)
+                for problem in error.problems)
             return None
 
     def file(self, loc: Loc, path: str | None) -> None:

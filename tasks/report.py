@@ -46,8 +46,8 @@ def shown(recipe: Recipe) -> dict[str, Any]:
     content = recipe.model_dump(mode="json", by_alias=True, exclude=hidden, exclude_none=True)
     redshifts = content["redshifts"]
     catalog = content.get("catalog", {})
-    for entry in (*redshifts["surveys"], *redshifts["tables"], catalog):
-        for key in {"file", "definition", "path"} & set(entry):
+    for entry in (redshifts, *redshifts["surveys"], *redshifts["tables"], catalog):
+        for key in {"file", "definition", "path", "survey_path"} & set(entry):
             entry[key] = PurePath(entry[key]).name
         if entry.get("access") == {"kind": "public", "name": ""}:
             del entry["access"]

@@ -23,7 +23,7 @@ def request(native: ArtifactRef, survey: Survey, policy: StandardizePolicy) -> S
 def standardize(
     draft: Draft, store: Store, *, native: ArtifactRef, survey: Survey, policy: StandardizePolicy
 ) -> None:
-    """Apply the survey's columns, sentinels and flag rules; count every rule that fired."""
+    """Apply the survey's columns and rules; count what each rule decided, and what none did."""
     from pz_tsm_core.ops.standardize import standardize as to_standard
 
     done = to_standard(
@@ -32,5 +32,6 @@ def standardize(
     draft.write_table("measurements", done.table)
     draft.rows(done.rows.taken, done.rows.given, done.rows.dropped)
     draft.count("rules", done.rule_hits)
+    draft.count("otherwise", done.undecided)
     told = {"key", "name", "facility", "release", "year", "citation", "acknowledgement"}
     draft.note("survey", survey.model_dump(mode="json", include=told))

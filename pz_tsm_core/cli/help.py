@@ -50,7 +50,25 @@ COMMANDS = {
         "tsm inspect mock_training_set",
         "tsm inspect mock_training_set@1 --json",
     )),
-    "surveys": Shown(Panel.LOOK, ("tsm surveys",)),
+    "surveys": Shown(Panel.LOOK, ()),
+    "surveys list": Shown(Panel.LOOK, ("tsm surveys list", "tsm surveys --json")),
+    "surveys search": Shown(Panel.LOOK, (
+        "tsm surveys search desi",
+        "tsm surveys search --at '150.1 2.2' --z 0.5:1.2 --type s",
+        "tsm surveys search vlt --at '03:32:28 -27:48:30' --radius 0.5",
+    )),
+    "surveys show": Shown(Panel.LOOK, (
+        "tsm surveys show vandels",
+        "tsm surveys show desi_dr1 --bibtex",
+    )),
+    "surveys check": Shown(Panel.LOOK, (
+        "tsm surveys check my_vandels.survey.yaml",
+        "tsm surveys check my_vandels.survey.yaml --sample sky/surveys/vandels.parquet",
+    )),
+    "surveys explain": Shown(Panel.LOOK, (
+        "tsm surveys explain vandels sky/surveys/vandels.parquet",
+        "tsm surveys explain my_vandels.survey.yaml sky/surveys/vandels.parquet --json",
+    )),
     "put": Shown(Panel.STORE, (
         "tsm put sky/my_redshifts.csv",
         "tsm put sky/my_redshifts.csv --name mine --private",

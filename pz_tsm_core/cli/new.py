@@ -12,7 +12,13 @@ import typer
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app, called
 from pz_tsm_core.cli.help import shown
-from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, opened
+from pz_tsm_core.cli.options import (
+    PrincipalOption,
+    RightOption,
+    StoreOption,
+    SurveyPathOption,
+    opened,
+)
 from pz_tsm_core.errors import printable
 
 if TYPE_CHECKING:
@@ -43,6 +49,7 @@ def recipe(  # noqa: PLR0917 - typer calls it by keywords
         help="Name of the table and of the result. (default: that of the file)")] = None,
     own: Annotated[bool, typer.Option(  # noqa: FBT002 - typer calls it so
         "--own", help="It is no registered survey's, even if it looks like one.")] = False,
+    survey_path: SurveyPathOption = None,
     store: StoreOption = None,
     principal: PrincipalOption = "local",
     right: RightOption = None,
@@ -56,7 +63,7 @@ def recipe(  # noqa: PLR0917 - typer calls it by keywords
 
     proposal = propose_recipe(
         table, catalog=catalog, release=release, dust=dust, output=output, name=name, own=own,
-        store=opened(store, principal, right))
+        survey_path=survey_path, store=opened(store, principal, right))
     proposal.write()
     for line in _told(proposal, output):
         typer.echo(printable(line))

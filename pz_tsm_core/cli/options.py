@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pz_tsm_core.cli import completion
 
 if TYPE_CHECKING:
     from pz_tsm_core.store import Store
@@ -20,6 +23,11 @@ PrincipalOption = Annotated[
 RightOption = Annotated[
     list[str] | None,
     typer.Option("--right", help="A data right that the principal holds; repeat for more."),
+]
+SurveyPathOption = Annotated[
+    Path | None,
+    typer.Option("--survey-path", envvar="PZ_TSM_SURVEY_PATH", autocompletion=completion.files,
+                 help="Folder of survey definitions of your own. (default: the registry alone)"),
 ]
 
 

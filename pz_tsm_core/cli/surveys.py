@@ -1,17 +1,175 @@
-"""`tsm surveys`: what recipes can name."""
+"""`tsm surveys`: what recipes can name, and why its rows are what they are."""
 
 from __future__ import annotations
 
-import typer
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+from typer.core import TyperGroup
+
+from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
+from pz_tsm_core.cli.options import SurveyPathOption
+from pz_tsm_core.cli.table import print_table
+from pz_tsm_core.errors import Code, TsmError, printable, refuse
+
+if TYPE_CHECKING:
+    from pz_tsm_core.display.page import Page
+
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+SurveyName = Annotated[str, typer.Argument(
+    metavar="SURVEY", help="Key of a survey, or the YAML file of a definition.",
+    show_default=False, autocompletion=completion.surveys)]
 
 
-@app.command(**shown("surveys"))
-def surveys() -> None:
-    """List the surveys that recipes can name."""
-    from pz_tsm_core.surveys import registry
+class ListsUnasked(TyperGroup):
+    """`tsm surveys` alone is `tsm surveys list`."""
 
-    for survey in registry().values():
-        typer.echo(f"{survey.key:<16}{survey.name} ({survey.facility}, {survey.year})")
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `list` before what names no command."""
+        helped = {*ctx.help_option_names, "--help"}
+        if not args or (args[0].startswith("-") and args[0] not in helped):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+surveys = typer.Typer(cls=ListsUnasked)
+app.add_typer(surveys, name="surveys", help="List, search, show, check and explain surveys.",
+              rich_help_panel=shown("surveys")["rich_help_panel"])
+
+
+@surveys.command("list", **shown("surveys list"))
+def list_(
+    as_json: Json = False,  # noqa: FBT002 - typer calls it so
+    survey_path: SurveyPathOption = None,
+) -> None:
+    """List the surveys that recipes can name.
+
+    `tsm surveys` alone does it, too.
+    """
+    from pz_tsm_core.display.surveys import list_surveys
+
+    _print(list_surveys(survey_path=survey_path), as_json)
+
+
+@surveys.command(**shown("surveys search"))
+def search(  # noqa: PLR0917 - typer calls it by keywords
+    words: Annotated[list[str] | None, typer.Argument(
+        help="All of which stand in a key, name, facility, release or footprint.",
+        show_default=False)] = None,
+    at: Annotated[str | None, typer.Option(
+        metavar="'RA DEC'", help="A position in the footprint: '150.1 2.2' in degrees, or "
+        "'10:00:24 +02:12:00'.")] = None,
+    radius: Annotated[float, typer.Option(
+        help="Degrees around the position that the footprint must touch.")] = 0.0,
+    z: Annotated[str | None, typer.Option(
+        metavar="FROM:TO", help="Redshifts that the survey's own must touch.")] = None,
+    type_: Annotated[str | None, typer.Option(
+        "--type", help="s spectroscopic, g grism, p photometric: of some of its rows.")] = None,
+    facility: Annotated[str, typer.Option(help="Part of the name of its facility.")] = "",
+    as_json: Json = False,  # noqa: FBT002
+    survey_path: SurveyPathOption = None,
+) -> None:
+    """Find surveys by words, position, redshift, instrument, facility.
+
+    What is not known of a survey does not rule it out: such ones are listed apart.
+    """
+    from pz_tsm_core.display.surveys import list_surveys
+
+    _print(list_surveys(
+        " ".join(words or ()), at=at, radius=radius, z=_range(z), instrument_type=type_,
+        facility=facility, survey_path=survey_path), as_json)
+
+
+@surveys.command(**shown("surveys show"))
+def show(
+    survey: SurveyName,
+    bibtex: Annotated[bool, typer.Option(  # noqa: FBT002
+        "--bibtex", help="Only what to cite, as BibTeX.")] = False,
+    as_json: Json = False,  # noqa: FBT002
+    survey_path: SurveyPathOption = None,
+) -> None:
+    """Show a survey: columns, flag table, what to cite, how to use it."""
+    from pz_tsm_core.display.surveys import find_survey, show_survey
+
+    if bibtex:
+        from pz_tsm_core.citations import bibtex as as_bibtex
+
+        typer.echo(as_bibtex(find_survey(survey, survey_path).citation), nl=False)
+    else:
+        _print(show_survey(survey, survey_path=survey_path), as_json)
+
+
+@surveys.command(**shown("surveys check"))
+def check(
+    files: Annotated[list[Path], typer.Argument(
+        metavar="FILE...", help="YAML files of definitions.", show_default=False,
+        autocompletion=completion.recipes)],
+    sample: Annotated[Path | None, typer.Option(
+        help="A table in the native columns, over which the rules are run.",
+        autocompletion=completion.files)] = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Tell all mistakes of survey definitions, with their lines.
+
+    It ends with 1 if there is any, and says what is only odd.
+    """
+    from pz_tsm_core.display.surveys import check_survey
+
+    try:
+        page = check_survey(*files, sample=sample)
+    except TsmError as error:
+        if not as_json:
+            raise
+        typer.echo(json.dumps({"problems": [
+            {"code": each.code.value, "where": each.where, "found": each.found,
+             "expected": each.expected, "remedy": each.remedy} for each in error.problems]}))
+        raise typer.Exit(1) from None
+    _print(page, as_json)
+
+
+@surveys.command(**shown("surveys explain"))
+def explain(
+    survey: SurveyName,
+    table: Annotated[Path, typer.Argument(
+        help="A table in the survey's native columns: a file or a HATS folder.",
+        show_default=False, autocompletion=completion.files)],
+    as_json: Json = False,  # noqa: FBT002
+    survey_path: SurveyPathOption = None,
+) -> None:
+    """Say which rule decides which rows of a table, and what none does.
+
+    Rows are counted by rule and by native value, and are those that become measurements.
+    """
+    from pz_tsm_core.display.surveys import explain_flags
+
+    _print(explain_flags(table, survey, survey_path=survey_path), as_json)
+
+
+def _range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        raise refuse(Code.VALUE_RANGE, "--z", found=f"`{text}`", expected="FROM:TO, as in 0.5:1.2",
+                     remedy="write two numbers and a colon") from None
+    return low, high
+
+
+def _print(page: Page, as_json: bool) -> None:  # noqa: FBT001 - an option handed on
+    """A page as lines and tables, nothing in it that a terminal would obey; or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(page.to_json(), allow_nan=False))
+        return
+    typer.echo(printable(page.title))
+    for name, text in page.said.items():
+        typer.echo(printable(f"{name:<17}{text}"))
+    for grid in page.grids.values():
+        typer.echo()
+        if grid.title:
+            typer.echo(printable(grid.title))
+        print_table(grid.headings, grid.texts, right=grid.right)

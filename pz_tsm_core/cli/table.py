@@ -20,12 +20,15 @@ def print_table(
     """
     from rich.console import Console
 
-    lines = [[printable(cell) for cell in row] for row in rows]
+    from pz_tsm_core.display.page import aligned
+
     console = Console(markup=False, emoji=False, highlight=False)
     if console.is_terminal:
+        lines = [[printable(cell) for cell in row] for row in rows]
         console.print(_drawn(headings, lines, right))
     else:
-        _print_plain(headings, lines, right)
+        for line in aligned(headings, rows, right):
+            typer.echo(line)
 
 
 def _drawn(
@@ -40,14 +43,3 @@ def _drawn(
     for line in lines:
         table.add_row(*line)
     return table
-
-
-def _print_plain(
-    headings: Sequence[str], lines: Sequence[Sequence[str]], right: Collection[str]
-) -> None:
-    every = [list(headings), *lines]
-    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
-    for line in every:
-        cells = (cell.rjust(width) if heading in right else cell.ljust(width)
-                 for heading, cell, width in zip(headings, line, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())

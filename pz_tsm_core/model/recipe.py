@@ -51,9 +51,9 @@ class TableSource(Value):
 
 
 class SurveyFile(TableSource):
-    """A table in the native shape of a survey: of the registry, or defined by a file beside."""
+    """A table in the native shape of a survey: by its key, or as defined by a file beside."""
 
-    survey: Name | None = None
+    survey: Name | None = None  # of the registry, or of `survey_path`
     definition: Path | None = None  # a YAML file in the form of the registry's own
 
     @model_validator(mode="after")
@@ -85,6 +85,8 @@ class Redshifts(Value):
 
     surveys: tuple[SurveyFile, ...] = ()
     tables: tuple[UserTable, ...] = ()
+    #: A folder of definitions of one's own, which `surveys` name like registered ones.
+    survey_path: Path | None = None
     #: A product, or the address of a `combine` artifact in the store.
     compilation: Annotated[str, AfterValidator(_product_or_address)] | None = None
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pz_tsm_core.model.artifact import Value, sha256_of
 from pz_tsm_core.model.policy import Name
@@ -16,6 +24,8 @@ USER_ORDINAL = 1_000_000
 
 ChoiceT = TypeVar("ChoiceT")
 Text = Annotated[str, StringConstraints(min_length=1)]
+Ra = Annotated[float, Field(ge=0, le=360)]
+Dec = Annotated[float, Field(ge=-90, le=90)]
 
 
 def _as_tuple(value: Any) -> Any:
@@ -131,6 +141,14 @@ class SurveyColumns(Value):
             raise ValueError("an `epoch` beside `frame: fk4`, and nowhere else")
         return self
 
+    @property
+    def natives(self) -> frozenset[str]:
+        """Every native column that is named."""
+        named = {name for column in (self.ra, self.dec, self.z, self.z_err)
+                 if column is not None for name in column.natives}
+        flag = {self.native_flag.from_} if self.native_flag else set()
+        return frozenset(named | flag).union(self.id.from_ if self.id else (), self.others)
+
 
 class Rule(Value, Generic[ChoiceT]):
     """A condition in the rule language, what follows from it, and who says so."""
@@ -166,13 +184,15 @@ class Region(Value):
     box : smallest and largest ra (the first may be larger: across 0), smallest and largest dec
     """
 
-    cone: tuple[float, float, float] | None = None
-    box: tuple[float, float, float, float] | None = None
+    cone: tuple[Ra, Dec, Annotated[float, Field(gt=0, le=180)]] | None = None
+    box: tuple[Ra, Ra, Dec, Dec] | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> Region:
         if (self.cone is None) == (self.box is None):
             raise ValueError("exactly one of `cone` and `box`")
+        if self.box is not None and not self.box[2] < self.box[3]:
+            raise ValueError("the smaller dec before the larger")
         return self
 
 
@@ -220,6 +240,12 @@ class Footprint(Value):
     objects: int | None = Field(default=None, gt=0)
     z_range: tuple[float, float] | None = None
 
+    @model_validator(mode="after")
+    def _z_in_order(self) -> Footprint:
+        if self.z_range is not None and not self.z_range[0] < self.z_range[1]:
+            raise ValueError("`z_range` as [smallest, largest]")
+        return self
+
 
 class Survey(Value):
     """One release of one survey, known whole before any row of it is read.
@@ -252,18 +278,21 @@ class Survey(Value):
     evidence: Evidence | None = None
     unverified: tuple[Text, ...] = ()
     rank: int = 0
-    types: dict[Text, Literal["int", "float", "text", "bool"]] = Field(default_factory=dict)
     columns: SurveyColumns
+    #: Behind `columns`, with which it is compared.
+    types: dict[Text, Literal["int", "float", "text", "bool"]] = Field(default_factory=dict)
     quality: RuleList[Quality]
     object_class: RuleList[ObjectClass]
     instrument_type: RuleList[InstrumentType]
 
-    @model_validator(mode="after")
-    def _types_of_its_columns(self) -> Survey:
-        if self.types and self.types.keys() != self.native_columns:
-            odd = sorted(self.types.keys() ^ self.native_columns)
+    @field_validator("types", mode="after")
+    @classmethod
+    def _types_of_its_columns(cls, types: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        columns: SurveyColumns | None = info.data.get("columns")
+        if types and columns is not None and types.keys() != columns.natives:
+            odd = sorted(types.keys() ^ columns.natives)
             raise ValueError("`types` names every native column and no other: " + ", ".join(odd))
-        return self
+        return types
 
     def __hash__(self) -> int:
         return hash((self.key, self.ordinal, self.release))
@@ -271,11 +300,7 @@ class Survey(Value):
     @property
     def native_columns(self) -> frozenset[str]:
         """Every native column that the definition names; together they are a native row."""
-        columns = self.columns
-        named = {name for column in (columns.ra, columns.dec, columns.z, columns.z_err)
-                 if column is not None for name in column.natives}
-        flag = {columns.native_flag.from_} if columns.native_flag else set()
-        return frozenset(named | flag).union(columns.id.from_ if columns.id else (), columns.others)
+        return self.columns.natives
 
     @property
     def verified(self) -> bool:

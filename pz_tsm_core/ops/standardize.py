@@ -14,16 +14,14 @@ from pz_tsm_core.errors import Code, Problems, nearest
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.schema import MEASUREMENT_SCHEMA
 from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Survey
+from pz_tsm_core.ops.decide import decide, hits, refuse_undecided, undecided_values
 from pz_tsm_core.ops.identify import identify, row_ids
 from pz_tsm_core.ops.native_row import native_text
 from pz_tsm_core.ops.native_values import SHOWN, Floats, numbers, positions
-from pz_tsm_core.rules import FirstMatch, Kind, column_kinds, first_match
+from pz_tsm_core.rules import Kind, column_kinds
 from pz_tsm_core.surveys import SurveyRules, survey_rules
 
 Mask = npt.NDArray[np.bool_]
-
-#: What the rules of a survey decide.
-_DECIDED = ("quality", "object_class", "instrument_type")
 
 #: How files write the units of angles that are plain numbers.
 _UNITS = {"deg": ("deg", "degree", "degrees"), "hour": ("h", "hour", "hours", "hourangle")}
@@ -39,11 +37,33 @@ class Standardized:
     rows : native rows in, measurements out, the others by their reason for leaving
     rule_hits : `quality: ZWARN == 0` -> measurements that the rule decided, `quality: otherwise`
         -> those that none did; every rule is listed, also with 0
+    undecided : `quality: ZWARN 7` -> measurements with that native value that no rule decided
     """
 
     table: pa.Table
     rows: Rows
     rule_hits: dict[str, int]
+    undecided: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """The rows of a native table that become measurements.
+
+    Parameters
+    ----------
+    native : the survey's columns of all rows, in their order
+    kept : which rows become measurements, shape (n,)
+    ra, dec, z : degrees, ICRS, and redshift; shapes (n,)
+    dropped : how many rows leave, by reason
+    """
+
+    native: pa.Table
+    kept: Mask
+    ra: Floats
+    dec: Floats
+    z: Floats
+    dropped: dict[str, int]
 
 
 def standardize(
@@ -66,6 +86,37 @@ def standardize(
     TsmError
         with every missing or unusable column, or with every kind of bad position.
     """
+    rows = admit(table, survey, bad_positions=bad_positions)
+    kept = rows.kept
+    identity = identify(rows.native, survey).filter(kept)
+    native = rows.native.filter(pa.array(kept))
+    decided = decide(native, survey)
+    refuse_undecided(survey, native, decided)
+    result = _measurements(survey, len(native), {
+        "row_id": row_ids(survey, identity),
+        "native_id": identity.native_id,
+        "native_key": identity.native_key,
+        "native_rank": identity.native_rank,
+        "ra": rows.ra[kept], "dec": rows.dec[kept], "z": rows.z[kept],
+        "z_err": _z_err(native, survey, survey_rules(survey)),
+        "native_flag": _native_flag(native, survey),
+        **{name: match.values(_type(name)) for name, match in decided.items()},
+    })
+    account = Rows(taken=len(table), given=len(result), dropped=rows.dropped)
+    return Standardized(result, account, hits(survey, decided),
+                        undecided_values(native, survey, decided))
+
+
+def admit(
+    table: pa.Table, survey: Survey, *, bad_positions: Literal["refuse", "drop"]
+) -> Admitted:
+    """Check a native table and tell which of its rows become measurements.
+
+    Raises
+    ------
+    TsmError
+        as `standardize`
+    """
     rules = survey_rules(survey)
     _check_columns(table, survey, rules)
     _check_units(table, survey)
@@ -76,26 +127,8 @@ def standardize(
         _refuse_bad_positions(ra, dec, survey)
     leaving = _leaving(ra, dec, z, survey.columns.z.valid)
     kept = ~np.logical_or.reduce(list(leaving.values()))
-    identity = identify(native, survey).filter(kept)
-    native = native.filter(pa.array(kept))
-    decided = {
-        name: first_match(getattr(rules, name), native, otherwise=getattr(survey, name).otherwise)
-        for name in _DECIDED
-    }
-    _refuse_undecided(survey, native, decided)
-    result = _measurements(survey, len(native), {
-        "row_id": row_ids(survey, identity),
-        "native_id": identity.native_id,
-        "native_key": identity.native_key,
-        "native_rank": identity.native_rank,
-        "ra": ra[kept], "dec": dec[kept], "z": z[kept],
-        "z_err": _z_err(native, survey, rules),
-        "native_flag": _native_flag(native, survey),
-        **{name: match.values(_type(name)) for name, match in decided.items()},
-    })
     dropped = {reason: int(rows.sum()) for reason, rows in leaving.items()}
-    rows = Rows(taken=len(table), given=len(result), dropped=dropped)
-    return Standardized(result, rows, _hits(survey, decided))
+    return Admitted(native, kept, ra, dec, z, dropped)
 
 
 def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
@@ -198,23 +231,6 @@ def _shown(rows: Mask, ra: Floats, dec: Floats) -> str:
     return f"{rows.sum()} of {len(rows)} rows, counted from 0: {examples}{more}"
 
 
-def _refuse_undecided(
-    survey: Survey, native: pa.Table, decided: dict[str, FirstMatch[Any]]
-) -> None:
-    """Refuse rows that no rule decides where the definition does not say what holds otherwise."""
-    problems = Problems()
-    for name, match in decided.items():
-        if match.choices[-1] is None and match.hits[-1]:
-            flag = survey.columns.native_flag
-            rows = np.flatnonzero(match.index == len(match.choices) - 1)[:SHOWN]
-            shown = native[flag.from_].take(pa.array(rows)).to_pylist() if flag else []
-            problems.add(Code.VALUE_RANGE, f"survey {survey.key}, {name}",
-                         found=f"{match.hits[-1]} rows without a rule, such as {shown}",
-                         expected="one of " + ", ".join(str(c) for c in match.choices[:-1]),
-                         remedy="map the values to this scale first (README: quality)")
-    problems.raise_if_any()
-
-
 def _z_err(native: pa.Table, survey: Survey, rules: SurveyRules) -> pa.Array:
     if survey.columns.z_err is None:
         return pa.nulls(len(native), pa.float64())
@@ -242,12 +258,3 @@ def _measurements(survey: Survey, length: int, columns: dict[str, Any]) -> pa.Ta
 
 def _type(name: str) -> pa.DataType:
     return MEASUREMENT_SCHEMA.field(name).type
-
-
-def _hits(survey: Survey, decided: dict[str, FirstMatch[Any]]) -> dict[str, int]:
-    hits: dict[str, int] = {}
-    for name, match in decided.items():
-        texts = [rule.when for rule in getattr(survey, name).rules]
-        labels = [f"{name}: {text}" for text in (*texts, "otherwise")]
-        hits.update(zip(labels, match.hits, strict=True))
-    return hits

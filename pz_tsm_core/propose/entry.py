@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,9 +48,12 @@ class Entry:
     instrument_type: InstrumentType = InstrumentType.SPECTROSCOPIC
 
 
-def as_survey(file_name: str, table: pa.Table, columns: Sequence[Column]) -> Entry | None:
-    """The entry of a table in the native shape of a registered survey; None for any other."""
-    alike = likenesses(file_name, columns)
+def as_survey(
+    file_name: str, table: pa.Table, columns: Sequence[Column],
+    known: Mapping[str, Survey] | None = None,
+) -> Entry | None:
+    """The entry of a table in the native shape of a known survey; None for any other."""
+    alike = likenesses(file_name, columns, known)
     for number, likeness in enumerate(alike):
         if likeness.is_whole and (trial := _as_its_own(table, likeness.survey)):
             rest = [*alike[:number], *alike[number + 1:]]

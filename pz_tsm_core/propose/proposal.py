@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pz_tsm_core.model.document import build, parse_document
 from pz_tsm_core.model.policy import Name
 from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.propose.catalog import Sky, look_at_catalog
 from pz_tsm_core.propose.entry import Entry, as_own, as_survey
 from pz_tsm_core.propose.findings import Finding
@@ -26,7 +28,7 @@ from pz_tsm_core.propose.publish import publish
 from pz_tsm_core.propose.recipe_text import Draft, recipe_text
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store
-from pz_tsm_core.surveys import survey_keys
+from pz_tsm_core.surveys import known_surveys, registry
 
 _LONGEST_NAME = 40
 
@@ -39,7 +41,7 @@ class Proposal:
     ----------
     recipe_file, recipe : where the recipe goes, and its text
     definition_file, definition : of the table's flags and columns; None where the recipe tells all
-    survey : key of the registered survey that the table is of; None for a table of one's own
+    survey : key of the known survey that the table is of; None for a table of one's own
     columns : standard column -> column of the table, where the recipe itself says so
     findings : what was seen and assumed; `check` marks guesses
     rows : rows of the table, rows with a position and a redshift, and why the others left
@@ -82,6 +84,7 @@ def propose_recipe(
     output: str | Path = "recipe.yaml",
     name: str | None = None,
     own: bool = False,
+    survey_path: str | Path | None = None,
     store: Store | None = None,
 ) -> Proposal:
     """Look at a table of redshifts and propose the recipe that makes a training set of it.
@@ -97,7 +100,8 @@ def propose_recipe(
     dust : folder of the dust maps, by default `dust` beside the catalogue
     output : the recipe's file; relative paths in it start there
     name : of the table and of the result, by default the file's
-    own : a table of one's own, also if it looks like a registered survey's
+    own : a table of one's own, also if it looks like a known survey's
+    survey_path : a folder of definitions of one's own, which count as known surveys
     store : looked into for a table that is no path
 
     Raises
@@ -106,12 +110,16 @@ def propose_recipe(
         for a table that cannot be read, or without a position or redshift in it; for a catalogue
         that is none
     """
-    problems, sky = Problems(), None
-    _check_name(name, problems)
+    problems, sky, known = Problems(), None, registry()
+    try:
+        known = known_surveys(survey_path)
+    except TsmError as error:
+        problems.extend(error.problems)
+    _check_name(name, known, problems)
     try:
         origin, seen = find(table, store)
-        called = name if name and not problems.found else _name_from(origin)
-        entry = _entry(called, origin, seen, own=own)
+        called = name if name and not problems.found else _name_from(origin, known)
+        entry = _entry(called, origin, seen, None if own else known)
     except TsmError as error:
         problems.extend(error.problems)
     try:
@@ -120,17 +128,22 @@ def propose_recipe(
         problems.extend(error.problems)
     problems.raise_if_any()
     told = (*_of_rows(entry), *seen.findings, *entry.findings, *(sky.findings if sky else ()))
-    return _proposal(Draft(origin, _absolute(output), called, entry, told, sky))
+    own_folder = None
+    if survey_path is not None and entry.kind == "survey" and entry.name not in registry():
+        own_folder = _absolute(survey_path)
+    return _proposal(Draft(origin, _absolute(output), called, entry, told, sky, own_folder))
 
 
 def _absolute(path: str | Path) -> Path:
     return expanded(path).absolute()
 
 
-def _entry(name: str, origin: Origin, seen: Seen, *, own: bool) -> Entry:
-    """How the table enters the recipe."""
+def _entry(
+    name: str, origin: Origin, seen: Seen, known: Mapping[str, Survey] | None
+) -> Entry:
+    """How the table enters the recipe: as one of the known surveys, unless None, or as its own."""
     columns = columns_of(seen.table)
-    entry = None if own else as_survey(origin.label, seen.table, columns)
+    entry = None if known is None else as_survey(origin.label, seen.table, columns, known)
     return entry or as_own(name, origin.label, seen.table, columns)
 
 
@@ -140,21 +153,23 @@ def _sky(catalog: str | Path | None, release: str | None, dust: str | Path | Non
     return look_at_catalog(_absolute(catalog), release, None if dust is None else _absolute(dust))
 
 
-def _name_from(origin: Origin) -> str:
+def _name_from(origin: Origin, known: Mapping[str, Survey]) -> str:
     """A name made of the table's own."""
     words = re.sub(r"[^a-z0-9]+", "_", origin.name.lower())
     name = words[:_LONGEST_NAME].strip("_") or "redshifts"
-    return f"my_{name}" if name in survey_keys() else name
+    return f"my_{name}" if name in known else name
 
 
-def _check_name(name: str | None, problems: Problems) -> None:
+def _check_name(
+    name: str | None, known: Mapping[str, Survey], problems: Problems
+) -> None:
     """Refuse a name that a table cannot have."""
     try:
         TypeAdapter(Name | None).validate_python(name)
     except ValidationError:
         problems.add(Code.RECIPE_BAD_VALUE, "--name", found=str(name),
                      expected="at most 64 lower-case letters, digits and _", remedy="name it so")
-    if name in survey_keys():
+    if name in known:
         problems.add(Code.RECIPE_BAD_VALUE, "--name", found=str(name),
                      expected="a name that no survey has", remedy="call your table something else")
 

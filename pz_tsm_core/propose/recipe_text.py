@@ -45,6 +45,7 @@ class Draft:
     origin : of the table
     target : the recipe
     findings : on the table, and on the catalogue if there is one
+    survey_path : folder of the definition of the survey, where it is one of the user's own
     """
 
     origin: Origin
@@ -53,6 +54,7 @@ class Draft:
     entry: Entry
     findings: tuple[Finding, ...]
     sky: Sky | None
+    survey_path: Path | None = None
 
     @property
     def result(self) -> str:
@@ -82,6 +84,7 @@ def recipe_text(draft: Draft) -> str:
         "recipe.yaml.jinja", label=draft.origin.label, name=draft.name, kind=entry.kind,
         result=draft.result,
         file=draft.path(draft.origin.file) if draft.origin.file else None, survey=entry.name,
+        survey_path=draft.path(draft.survey_path) if draft.survey_path else None,
         definition=definition.name if definition else None, columns=entry.columns,
         instrument_type=entry.instrument_type.value, findings=told,
         checks=[finding for finding in draft.findings if finding.check],

@@ -1,9 +1,9 @@
-"""Whether a table has the native shape of a survey of the registry."""
+"""Whether a table has the native shape of a known survey."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pz_tsm_core.inspection.column import Column
@@ -52,16 +52,20 @@ class Likeness:
         return f"{told}, named by {self.named_by}" if self.named_by else told
 
 
-def likenesses(file_name: str, columns: Sequence[Column]) -> tuple[Likeness, ...]:
+def likenesses(
+    file_name: str, columns: Sequence[Column], known: Mapping[str, Survey] | None = None
+) -> tuple[Likeness, ...]:
     """Surveys that the table resembles, the most alike first.
 
     Parameters
     ----------
     file_name : without folders; people name files after surveys
+    known : surveys by their keys; the registry by default
     """
     names = {column.name for column in columns}
     said = {**_words_of_columns(columns), **dict.fromkeys(plain(file_name).split("_"), "the file")}
-    found = [_likeness(survey, names, said) for survey in registry().values()]
+    surveys = (registry() if known is None else known).values()
+    found = [_likeness(survey, names, said) for survey in surveys]
     alike = [one for one in found if one.share >= _ALIKE]
     return tuple(sorted(alike, key=lambda one: (-one.share, -one.points, one.survey.ordinal)))
 

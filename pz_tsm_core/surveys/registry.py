@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -43,9 +44,12 @@ def registry() -> Mapping[str, Survey]:
     return MappingProxyType({survey.key: survey for survey in surveys})
 
 
-@cache
-def get_survey(key: str) -> Survey:
-    """The survey of that key; no other is read.
+def get_survey(key: str, own: Mapping[str, Survey] | None = None) -> Survey:
+    """The survey of that key; no other of the library is read.
+
+    Parameters
+    ----------
+    own : surveys of a user's own by their keys, as `own_surveys` reads them
 
     Raises
     ------
@@ -57,11 +61,28 @@ def get_survey(key: str) -> Survey:
     >>> get_survey("desi_dr1").release
     'DR1'
     """
-    known = survey_keys()
-    if key not in known:
-        raise refuse(Code.SURVEY_UNKNOWN, f"survey `{key}`", found="no definition of that key",
-                     expected=f"one of the {len(known)} that `tsm surveys` lists",
-                     remedy=nearest(key, known))
+    own = own or {}
+    if key in own:
+        return own[key]
+    if key in survey_keys():
+        return _registered(key)
+    known = sorted({*survey_keys(), *own})
+    raise refuse(Code.SURVEY_UNKNOWN, f"survey `{key}`", found="no definition of that key",
+                 expected=f"one of the {len(known)} that `tsm surveys` lists",
+                 remedy=_meant(key, known))
+
+
+def _meant(key: str, known: Sequence[str]) -> str:
+    """Which survey somebody means: people write DESI-DR1, or a name without its release."""
+    plain = re.sub(r"\W", "_", key.lower())
+    releases = [each for each in known if each == plain or each.startswith(f"{plain}_")]
+    if releases:
+        return f"did you mean {' or '.join(f'`{each}`' for each in releases)}?"
+    return nearest(plain, known)
+
+
+@cache
+def _registered(key: str) -> Survey:
     return load_survey(_file(key))
 
 

@@ -73,6 +73,7 @@ def parse_document(
         found = f"{len(text)} characters"
         raise refuse(syntax, name, found=found, expected=expected, remedy=remedy)
     try:
+        # Not the loader in C: it is quicker, but a text of 400,000 nested lists ends the process.
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         where, found = _place(error, name)
@@ -101,6 +102,7 @@ class _Construction:
 
     def __init__(self, name: str, syntax: Code, tags: tuple[str, ...]) -> None:
         self.name, self.syntax, self.tags = name, syntax, tags
+        self.plain = yaml.constructor.SafeConstructor()
         self.lines: dict[Loc, int] = {}
         self.problems = Problems()
         self.values = 0
@@ -135,13 +137,10 @@ class _Construction:
     def _scalar(self, node: yaml.Node) -> Any:
         if not isinstance(node, yaml.ScalarNode):
             raise self._refusal(node, "a mapping or list as a key", "plain words as keys")
-        loader = yaml.SafeLoader("")
         try:
-            return loader.construct_object(node)
+            return self.plain.construct_object(node)
         except (yaml.YAMLError, ValueError, AttributeError):  # AttributeError: PyYAML on bad dates
             raise self._refusal(node, f"`{node.value}` as {node.tag}", "a plain value") from None
-        finally:
-            loader.dispose()
 
     def _refusal(self, node: yaml.Node, found: str, expected: str) -> TsmError:
         where = f"{self.name} line {node.start_mark.line + 1}"

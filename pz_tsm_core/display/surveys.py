@@ -10,6 +10,7 @@ from pz_tsm_core.display.card import card
 from pz_tsm_core.display.explained import explained
 from pz_tsm_core.display.listing import listed
 from pz_tsm_core.display.page import Cell, Grid, Page
+from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import to_arrow
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.survey import Survey
@@ -76,7 +77,7 @@ def find_survey(survey: str | Survey, survey_path: str | Path | None = None) -> 
     if isinstance(survey, Survey):
         return survey
     if Path(survey).suffix in (".yaml", ".yml"):
-        return load_survey(Path(survey))
+        return load_survey(expanded(survey))
     return get_survey(survey, own_surveys(survey_path))
 
 
@@ -111,7 +112,7 @@ def explain_flags(
 def _explanation(table: Any, survey: Survey) -> Explanation:
     if not isinstance(table, str | Path):
         return explain(to_arrow(table), survey)
-    return explain(read(table, sorted(survey.native_columns)), survey)
+    return explain(read(expanded(table), sorted(survey.native_columns)), survey)
 
 
 def check_survey(*files: str | Path, sample: Any = None) -> Page:
@@ -126,7 +127,7 @@ def check_survey(*files: str | Path, sample: Any = None) -> Page:
     TsmError
         with every mistake of every file, each with its line; what keeps the sample from being read
     """
-    read_ = check_definitions([Path(file) for file in files])
+    read_ = check_definitions([expanded(file) for file in files])
     explanations = {path: _explanation(sample, survey) for path, survey in read_.items()
                     } if sample is not None else {}
     lines = tuple(_checked(path, survey) for path, survey in read_.items())

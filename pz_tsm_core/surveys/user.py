@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pz_tsm_core.errors import Code, Problems, TsmError, refuse
-from pz_tsm_core.files import read_document
+from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import UserTable
 from pz_tsm_core.model.survey import USER_ORDINAL, Survey
@@ -58,7 +58,7 @@ def own_surveys(folder: str | Path | None) -> Mapping[str, Survey]:
     """
     own: dict[str, Survey] = {}
     problems = Problems()
-    for path in _definitions(Path(folder).expanduser()) if folder is not None else ():
+    for path in _definitions(expanded(folder)) if folder is not None else ():
         try:
             survey = own_definition(path)
         except TsmError as error:

@@ -20,20 +20,17 @@ import time
 from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pz_tsm_core.errors import TsmError
-from pz_tsm_core.legacy import Output, load_rule_file
 from pz_tsm_core.rules import first_match, parse
-from pz_tsm_core.surveys import get_survey, registry, survey_rules
+from pz_tsm_core.surveys import get_survey, survey_rules
 
 ROWS, RIVAL_ROWS = 10_000_000, 200_000
 ROOT = Path(__file__).parents[1]
-RULE_FILE = ROOT.parent / "shared" / "data" / "linea" / "flags_translation.yaml"
 HOSTILE = ROOT / "tests" / "hostile" / "hostile_rules.py"
 REFUSALS = 20
 
@@ -69,7 +66,7 @@ def _one_core() -> None:
 
 def _time_survey(survey: str, rows: int, rival_rows: int) -> dict[str, Any]:
     imports = time.process_time()
-    source, decisions = _decisions(survey)
+    decisions = _decisions(survey)
     table = TABLES[survey](rows)
     cpu, wall = time.process_time(), time.monotonic()
     ours = {name: _decide(rules, otherwise, table) for name, rules, otherwise in decisions}
@@ -82,7 +79,7 @@ def _time_survey(survey: str, rows: int, rival_rows: int) -> dict[str, Any]:
     rival_cpu = (time.process_time() - rival_cpu) * scale
     rival_wall = (time.monotonic() - rival_wall) * scale
     return {
-        "work": f"rules of {survey} ({source})", "rows": rows,
+        "work": f"rules of {survey}", "rows": rows,
         "rules": sum(len(rules) for _, rules, _ in decisions),
         "ours_cpu_s": round(cpu, 2), "ours_wall_s": round(wall, 2),
         "ours_imports_cpu_s": round(imports, 2), "ours_rss_gb": round(peak / 2**20, 2),
@@ -94,20 +91,13 @@ def _time_survey(survey: str, rows: int, rival_rows: int) -> dict[str, Any]:
     }
 
 
-def _decisions(survey: str) -> tuple[str, list[Decision]]:
-    """The rules of a survey, from the registry or else from the existing pipeline's file."""
-    if survey in registry():
-        definition, parsed = get_survey(survey), survey_rules(get_survey(survey))
-        return "registry", [
-            (name, [(rule, then, _as_python(rule.text)) for rule, then in getattr(parsed, name)],
-             getattr(definition, name).otherwise)
-            for name in ("quality", "object_class", "instrument_type")
-        ]
-    blocks = load_rule_file(RULE_FILE).rules[survey.upper()]
-    return RULE_FILE.name, [
-        (str(output), [(each.expression, each.outcome, each.expression.text)
-                       for each in reversed(block.conditions)], block.default)
-        for output, block in blocks.items() if output is not Output.OBJECT_TYPE
+def _decisions(survey: str) -> list[Decision]:
+    """The rules of a survey: of quality, object class and instrument type."""
+    definition, parsed = get_survey(survey), survey_rules(get_survey(survey))
+    return [
+        (name, [(rule, then, _as_python(rule.text)) for rule, then in getattr(parsed, name)],
+         getattr(definition, name).otherwise)
+        for name in ("quality", "object_class", "instrument_type")
     ]
 
 
@@ -133,8 +123,7 @@ def _evaluate(
 ) -> list[Any]:
     """The rival: the first rule that holds for a row, by eval."""
     compiled = [(compile(python, "rule", "eval"), then) for _, then, python in rules]
-    names = {"__builtins__": {}, "isfinite": math.isfinite,
-             "np": SimpleNamespace(isfinite=math.isfinite)}
+    names = {"__builtins__": {}, "isfinite": math.isfinite}
     decided = []
     for row in rows:
         for rule, then in compiled:
@@ -193,7 +182,7 @@ def _cosmos(rows: int) -> pa.Table:
     z = random.gamma(2.0, 0.7, rows)
     width = random.gamma(2.0, 0.05, rows)
     columns = {
-        "z": z, "lp_zPDF": z + random.normal(0, 0.08, rows),
+        "lp_zBEST": z, "lp_zPDF": z + random.normal(0, 0.08, rows),
         "lp_zMinChi2": z + random.normal(0, 0.08, rows),
         "lp_zPDF_l68": z - width, "lp_zPDF_u68": z + width,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,12 +54,14 @@ def as_survey(
 ) -> Entry | None:
     """The entry of a table in the native shape of a known survey; None for any other."""
     alike = likenesses(file_name, columns, known)
-    for number, likeness in enumerate(alike):
-        if likeness.is_whole and (trial := _as_its_own(table, likeness.survey)):
-            rest = [*alike[:number], *alike[number + 1:]]
-            return Entry("survey", likeness.survey.key, trial,
-                         tuple(_recognised(likeness, rest)), {})
-    return None
+    rivals = [one for one in alike if one.is_rival_of(alike[0])]
+    tried = [(one, trial) for one in rivals if (trial := _as_its_own(table, one.survey))]
+    if not tried:
+        return None
+    (best, trial), *others = tried
+    if not all(one.reads_as(best) for one, _ in others):
+        return None  # to choose one would be to guess what its flags say
+    return Entry("survey", best.survey.key, trial, tuple(_recognised(best, alike)), {})
 
 
 def _as_its_own(table: pa.Table, survey: Survey) -> Standardized | None:
@@ -73,11 +75,15 @@ def _as_its_own(table: pa.Table, survey: Survey) -> Standardized | None:
     return trial if given and undecided <= (1 - _DECIDED) * given else None
 
 
-def _recognised(likeness: Likeness, rest: Sequence[Likeness]) -> list[Finding]:
-    told = [Finding("survey", f"recognised: {likeness}")]
-    if rest:
-        told.append(Finding("survey", f"next best: {rest[0].survey.key}, {rest[0]}"))
-    return told
+def _recognised(best: Likeness, alike: Sequence[Likeness]) -> Iterator[Finding]:
+    yield Finding("survey", f"recognised: {best}")
+    rest = [one for one in alike if one is not best]
+    rivals = [one.survey.key for one in rest if one.is_rival_of(best)]
+    if rivals:
+        yield Finding("survey", f"as much speaks for {', '.join(rivals)}: write the right key",
+                      check=True)
+    elif rest:
+        yield Finding("survey", f"next best: {rest[0].survey.key}, {rest[0]}")
 
 
 def as_own(
@@ -115,12 +121,15 @@ def _as_table(name: str, table: pa.Table, own: OwnTable, findings: tuple[Finding
 
 
 def _resembling(file_name: str, columns: Sequence[Column]) -> list[Finding]:
-    """Surveys whose columns are all, or nearly all, there."""
-    return [Finding("survey", f"resembles {likeness}: if it is that survey's own file, write "
-                              f"`survey: {likeness.survey.key}`"
-                              + (f"; it lacks {', '.join(likeness.missing)}"
-                                 if likeness.missing else ""))
-            for likeness in likenesses(file_name, columns)[:1]]
+    """The survey whose columns are all, or nearly all, there, and its rivals."""
+    best, *rest = likenesses(file_name, columns) or (None,)
+    if best is None:
+        return []
+    lacks = f"; it lacks {', '.join(best.missing)}" if best.missing else ""
+    rivals = [one.survey.key for one in rest if one.is_rival_of(best)]
+    as_much = f"; as much speaks for {', '.join(rivals)}" if rivals else ""
+    return [Finding("survey", f"resembles {best}: if it is that survey's own file, write "
+                              f"`survey: {best.survey.key}`{lacks}{as_much}")]
 
 
 def _tried(table: pa.Table, survey: Survey) -> Standardized:

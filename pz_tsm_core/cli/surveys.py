@@ -13,5 +13,6 @@ def surveys() -> None:
     """List the surveys that recipes can name."""
     from pz_tsm_core.surveys import registry
 
+    width = max(map(len, registry()))
     for survey in registry().values():
-        typer.echo(f"{survey.key:<16}{survey.name} ({survey.facility}, {survey.year})")
+        typer.echo(f"{survey.key:<{width}}  {survey.name} ({survey.facility}, {survey.year})")

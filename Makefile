@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove rail bench-mock bench-rules bench-report pictures lock clean
+.PHONY: demo test lint coverage prove rail bench-mock bench-rules bench-report pictures survey-page lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -68,6 +68,10 @@ bench-rules: $(READY)
 # The picture of the README, from a finished demo.
 pictures: demo
 	$(BIN)/python docs/make_pictures.py demo/output/training_set.parquet docs/images/training_set.png
+
+# The page of all surveys, from their definitions.
+survey-page: $(READY)
+	$(BIN)/python docs/make_surveys.py
 
 # New versions of everything but uv itself; commit what changes. No address of an index stands in the file.
 lock: $(READY)

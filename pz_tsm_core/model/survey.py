@@ -201,11 +201,14 @@ class Source(Value):
 
     Parameters
     ----------
+    service : a protocol (a module of `sources`); `page` for what people alone can download
     table, url : what the service needs to know
     columns : native name -> the name there, where the two differ
     """
 
-    service: Literal["vizier", "tap", "sdss", "gama", "ned", "https", "s3", "hats"]
+    service: Literal[
+        "vizier", "tap", "sdss", "gama", "ned", "https", "s3", "hats", "file", "page"
+    ]
     table: str = ""
     url: str = ""
     columns: dict[Text, Text] = Field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The one way to reach out: guarded, limited, polite, resumed."""

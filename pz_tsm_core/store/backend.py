@@ -26,7 +26,7 @@ class Stamp:
 
 
 class Backend(Protocol):
-    """Twelve verbs. All of them raise `OSError` when the place refuses.
+    """Thirteen verbs. All of them raise `OSError` when the place refuses.
 
     Four guarantees carry the store; a new backend says how it gives each of them:
     atomic visibility (`publish`), one winner (`publish` returns False to all others), a listing
@@ -60,6 +60,13 @@ class Backend(Protocol):
 
         Returns False, and changes nothing, when the object exists already. After an error the
         object is either absent or whole.
+        """
+
+    def replace(self, key: str, content: bytes) -> None:
+        """Write a small file anew, outside every object: a record that changes, read by `read`.
+
+        Whoever reads meanwhile gets the old bytes or the new, never a mixture; of two who write at
+        once the last one stays. Durable when it returns; after an error it is the old or the new.
         """
 
     def set_aside(self, key: str, damaged: Callable[[], bool]) -> bool:

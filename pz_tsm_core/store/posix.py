@@ -105,6 +105,18 @@ class PosixBackend:
         point("publish.after")
         return True
 
+    def replace(self, key: str, content: bytes) -> None:
+        """Write beside, where a sweep finds what a crash leaves, and rename into place."""
+        target = self._root / key
+        with self.staging() as folder:
+            fresh = folder / target.name
+            _write_durably(fresh, content)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            point("replace.before_rename")
+            fresh.replace(target)
+            point("replace.after_rename")
+            _sync_upwards(target.parent, self._root)
+
     def set_aside(self, key: str, damaged: Callable[[], bool]) -> bool:
         """Move a damaged object to `.quarantine`.
 

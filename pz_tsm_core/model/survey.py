@@ -197,12 +197,15 @@ class Region(Value):
 
 
 class Source(Value):
-    """Where a catalogue is published.
+    """Where a catalogue is published, or one part of it.
 
     Parameters
     ----------
     service : a protocol (a module of `sources`); `page` for what people alone can download
     table, url : what the service needs to know
+    release : which of its releases, as the service numbers them, where it gives several
+    part : name of the part, where a service gives the catalogue as several tables: all parts
+        together are the catalogue, while sources without `part` are copies of all of it
     columns : native name -> the name there, where the two differ
     """
 
@@ -211,6 +214,8 @@ class Source(Value):
     ]
     table: str = ""
     url: str = ""
+    release: str = ""
+    part: str = ""
     columns: dict[Text, Text] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -287,6 +292,15 @@ class Survey(Value):
     quality: RuleList[Quality]
     object_class: RuleList[ObjectClass]
     instrument_type: RuleList[InstrumentType]
+
+    @field_validator("sources", mode="after")
+    @classmethod
+    def _parts_or_copies(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        for service in dict.fromkeys(source.service for source in sources):
+            parts = [source.part for source in sources if source.service == service]
+            if any(parts) and len(set(filter(None, parts))) < len(parts):
+                raise ValueError(f"a `part` of its own for every source of {service}, or none")
+        return sources
 
     @field_validator("types", mode="after")
     @classmethod

@@ -6,7 +6,7 @@ Every function takes a pandas, astropy or Arrow table and gives back one of the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pz_tsm_core import legacy
 from pz_tsm_core.display.surveys import (
     check_survey,
     explain_flags,
@@ -23,6 +24,7 @@ from pz_tsm_core.display.surveys import (
 )
 from pz_tsm_core.dust import open_dust
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.policy import (
@@ -48,9 +50,9 @@ from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import survey_of_table
 
 __all__ = [
-    "check_survey", "combine", "explain_flags", "list_products", "list_surveys", "magnitudes",
-    "match", "open_product", "own_survey", "propose_recipe", "put", "read", "show_survey", "split",
-    "standardize", "write",
+    "check_survey", "combine", "explain_flags", "homogenize", "list_products", "list_surveys",
+    "magnitudes", "match", "open_product", "own_survey", "propose_recipe", "put", "read",
+    "show_survey", "split", "standardize", "write",
 ]
 
 
@@ -81,6 +83,47 @@ def standardize(
     """
     definition = find_survey(survey, survey_path)
     done = standardizing.standardize(to_arrow(table), definition, bad_positions=bad_positions)
+    return like(done.table, table)
+
+
+def homogenize(
+    table: Any,
+    columns: Mapping[str, str | None],
+    rules: str | Path | legacy.RuleFile,
+    *,
+    nullable: bool = False,
+) -> Any:
+    """Give a catalogue the homogenized columns of an existing pipeline, by its rule file.
+
+    Parameters
+    ----------
+    columns : standard name (id, ra, dec, z, z_flag, z_err, survey ...) -> native name
+    rules : a `flags_translation.yaml`, or what `pz_tsm_core.legacy` read of one
+    nullable : whether the catalogue comes from CSV, FITS or HDF5: the older pipeline then never
+        takes a missing number for unequal to something, as it does in one from Parquet
+
+    Returns
+    -------
+    The converted table with `z_flag_homogenized`, `instrument_type_homogenized` and, where the
+    file decides it, `object_type_homogenized`; for what every rule decided use
+    `pz_tsm_core.legacy.homogenize`.
+
+    Examples
+    --------
+    >>> from pz_tsm_core.legacy import parse_rule_file
+    >>> rules = parse_rule_file('''
+    ... translation_rules:
+    ...   TWO: {z_flag_translation: {1: 0, 4: 4, conditions: [{expr: z_err > 1, value: 1}]},
+    ...         instrument_type_translation: {default: s}}
+    ... ''', "flags_translation.yaml")
+    >>> table = pd.DataFrame({"Q": [1, 4, 4], "e": [0.1, 0.1, 2.0], "name": ["two"] * 3})
+    >>> columns = {"z_flag": "Q", "z_err": "e", "survey": "name"}
+    >>> homogenize(table, columns, rules)["z_flag_homogenized"].tolist()
+    [0.0, 4.0, 1.0]
+    """
+    if not isinstance(rules, legacy.RuleFile):
+        rules = legacy.load_rule_file(expanded(rules))
+    done = legacy.homogenize(to_arrow(table), columns, rules, nullable=nullable)
     return like(done.table, table)
 
 

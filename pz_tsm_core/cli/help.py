@@ -1,7 +1,7 @@
 """What `--help` teaches: where a command stands, and examples that run.
 
 The examples stand in this table, in the order in which somebody new would type them; a test types
-them in that order, in an empty folder.
+them in that order, in a folder with nothing but an existing pipeline's `flags_translation.yaml`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ COMMANDS = {
     "surveys check": Shown(Panel.LOOK, (
         "tsm surveys check my_vandels.survey.yaml",
         "tsm surveys check my_vandels.survey.yaml --sample sky/surveys/vandels.parquet",
+        "tsm surveys check flags_translation.yaml",
     )),
     "surveys explain": Shown(Panel.LOOK, (
         "tsm surveys explain vandels sky/surveys/vandels.parquet",

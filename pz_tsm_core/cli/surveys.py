@@ -106,7 +106,7 @@ def show(
 @surveys.command(**shown("surveys check"))
 def check(
     files: Annotated[list[Path], typer.Argument(
-        metavar="FILE...", help="YAML files of definitions.", show_default=False,
+        metavar="FILE...", help="YAML files of definitions, or rule files.", show_default=False,
         autocompletion=completion.recipes)],
     sample: Annotated[Path | None, typer.Option(
         help="A table in the native columns, over which the rules are run.",
@@ -115,7 +115,8 @@ def check(
 ) -> None:
     """Tell all mistakes of survey definitions, with their lines.
 
-    It ends with 1 if there is any, and says what is only odd.
+    It ends with 1 if there is any, and says what is only odd. The rule file of an existing
+    pipeline, such as flags_translation.yaml, is checked as well: each of its expressions.
     """
     from pz_tsm_core.display.surveys import check_survey
 

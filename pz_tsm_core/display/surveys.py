@@ -10,8 +10,11 @@ from pz_tsm_core.display.card import card
 from pz_tsm_core.display.explained import explained
 from pz_tsm_core.display.listing import listed
 from pz_tsm_core.display.page import Cell, Grid, Page
+from pz_tsm_core.display.rule_files import rule_file_grids
+from pz_tsm_core.errors import Problems, TsmError
 from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import to_arrow
+from pz_tsm_core.legacy import RuleFile, is_rule_file, load_rule_file
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops.explain import Explanation, explain
@@ -28,6 +31,9 @@ from pz_tsm_core.surveys import (
     survey_keys,
 )
 from pz_tsm_core.tables import read
+
+_NOT_RUN = ("not run over the sample, for it does not say which column is what: "
+            "pz_tsm_core.homogenize is told")
 
 
 def list_surveys(
@@ -118,6 +124,9 @@ def _explanation(table: Any, survey: Survey) -> Explanation:
 def check_survey(*files: str | Path, sample: Any = None) -> Page:
     """Check definitions of surveys; say what is odd, and what the rules make of a sample.
 
+    Rule files of the existing pipeline are checked as well: their surveys, and whether each of
+    their expressions has a translation.
+
     Parameters
     ----------
     sample : a table, or its file, in the native columns of every definition
@@ -127,15 +136,19 @@ def check_survey(*files: str | Path, sample: Any = None) -> Page:
     TsmError
         with every mistake of every file, each with its line; what keeps the sample from being read
     """
-    read_ = check_definitions([expanded(file) for file in files])
+    read_, rule_files = _whole([expanded(file) for file in files])
     explanations = {path: _explanation(sample, survey) for path, survey in read_.items()
                     } if sample is not None else {}
     lines = tuple(_checked(path, survey) for path, survey in read_.items())
     said = [(survey.key, text) for path, survey in read_.items()
             for text in (*remarks(survey), *_silent(explanations.get(path)))]
+    if sample is not None:
+        said += [(file.name, _NOT_RUN) for file in rule_files.values()]
     facts: dict[str, Cell] = {}
-    grids = {"definitions": Grid("definitions", ("file", "key", "columns", "rules"), lines,
-                                 frozenset({"columns", "rules"}))}
+    grids = rule_file_grids(rule_files) if rule_files else {}
+    if lines:
+        grids["definitions"] = Grid("definitions", ("file", "key", "columns", "rules"), lines,
+                                    frozenset({"columns", "rules"}))
     if said:
         grids["remarks"] = Grid("no mistakes, but worth knowing", ("key", "remark"), tuple(said))
     for path, explanation in explanations.items():
@@ -144,7 +157,26 @@ def check_survey(*files: str | Path, sample: Any = None) -> Page:
         facts[f"{key}: sample"] = ", ".join(
             f"{name} {text}" for name, text in page.said.items())
         grids.update((f"{key}: {name}", grid) for name, grid in page.grids.items())
-    return Page(f"{len(read_)} whole" if len(read_) > 1 else "whole", facts, grids)
+    whole = len(read_) + len(rule_files)
+    return Page(f"{whole} whole" if whole > 1 else "whole", facts, grids)
+
+
+def _whole(files: Sequence[Path]) -> tuple[dict[Path, Survey], dict[Path, RuleFile]]:
+    """Definitions and rule files, or the mistakes of all of them."""
+    definitions, rule_files = dict[Path, Survey](), dict[Path, RuleFile]()
+    older = {file: is_rule_file(file) for file in files}
+    problems = Problems()
+    try:
+        definitions = check_definitions([file for file in older if not older[file]])
+    except TsmError as error:
+        problems.extend(error.problems)
+    for file in (file for file in older if older[file]):
+        try:
+            rule_files[file] = load_rule_file(file)
+        except TsmError as error:
+            problems.extend(error.problems)
+    problems.raise_if_any()
+    return definitions, rule_files
 
 
 def _checked(path: Path, survey: Survey) -> tuple[Cell, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +32,16 @@ OPTIONS = ("conditions", "default", "source", "optional_source", "allow_conditio
            "fast_path")
 _NEWER_OPTIONS = frozenset(OPTIONS[2:])
 _FAST_PATHS = ("auto", "disabled", "required")
+_RULES_LINE = re.compile(rb"""["']?translation_rules["']?\s*:""")
+
+
+def is_rule_file(path: Path) -> bool:
+    """Whether a file means to be a rule file, with whatever mistakes: its key begins a line."""
+    try:
+        with path.open("rb") as file:
+            return any(map(_RULES_LINE.match, file))
+    except OSError:  # whoever reads it tells why it cannot be read
+        return False
 
 
 def load_rule_file(path: Path) -> RuleFile:

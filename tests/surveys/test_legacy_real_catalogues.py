@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from astropy.table import Table
 
+import pz_tsm_core as tsm
+from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.legacy import Homogenized, Output, Route, RuleFile, homogenize, load_rule_file
 from pz_tsm_core.rules import parse, write
 
@@ -72,6 +76,21 @@ def test_all_rows_have_the_columns_of_the_existing_pipeline(
         assert there["place"].to_pylist() == list(range(1, len(done.table) + 1))
         for column in COMPARED:
             assert done.table[column].to_pylist() == there[column].to_pylist(), (name, column)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame(), Table()], ids=["pandas", "astropy"])
+def test_a_notebook_gets_the_same_columns_in_its_own_kind_of_table(
+    shared_data: Path, ours: dict[str, Homogenized], kind: pd.DataFrame | Table
+) -> None:
+    folder = shared_data / "linea"
+    config = yaml.safe_load((folder / "config_13_catalogues.yaml").read_text("utf-8"))
+    for entry in config["inputs"]["specz"]:
+        table = like(pq.read_table(folder / entry["path"]), kind)
+        done = tsm.homogenize(table, entry["columns"], folder / "flags_translation.yaml")
+        assert isinstance(done, type(kind))
+        for output in (Output.Z_FLAG, Output.INSTRUMENT_TYPE):
+            expected = ours[entry["internal_name"]].table[output.column].to_pylist()
+            assert to_arrow(done)[output.column].to_pylist() == expected
 
 
 def test_the_account_explains_every_row(ours: dict[str, Homogenized]) -> None:

@@ -16,6 +16,12 @@ from pz_tsm_core.cli import help as teaching
 
 TSM = Path(sys.executable).with_name("tsm")
 ROOT = Path(__file__).parents[3]
+RULE_FILE = """\
+translation_rules:
+  MINE:
+    z_flag_translation: {default: 0, conditions: [{expr: "z_flag >= 3", value: 4}]}
+    instrument_type_translation: {default: s}
+"""
 
 
 def call(*arguments, folder=ROOT, **environment):
@@ -77,6 +83,7 @@ def typed(tmp_path_factory):
     What the first page shows stands in the README, too, and is typed in that one's test.
     """
     folder = tmp_path_factory.mktemp("typed")
+    (folder / "flags_translation.yaml").write_text(RULE_FILE)
     store = str(folder / "usual store")
     order = list(teaching.COMMANDS)
     known = sorted((" ".join(command) for command in commands()),

@@ -161,6 +161,50 @@ def test_definitions_are_checked_with_all_mistakes_and_lines(tsm, place):
     assert "own: sample" in out
 
 
+RULES = """\
+translation_rules:
+  ONE:
+    z_flag_translation: {1: 4, conditions: [{expr: z_err < 0.01 and Q != 'x', value: 3}]}
+    instrument_type_translation: {default: s}
+  Two: {z_flag_translation: {conditions: [{expr: z > 1, value: 2}, {expr: z > 2, value: 1}]}}
+"""
+
+
+def test_a_rule_file_of_an_existing_pipeline_is_checked(tsm, place):
+    (place / "flags_translation.yaml").write_text(RULES)
+    found = said(tsm("check", "flags_translation.yaml", "--json"))
+    assert found["rule files"] == [{"file": "flags_translation.yaml", "dialect": "2026-06",
+                                    "surveys": 2, "expressions": 3}]
+    assert found["flags_translation.yaml: surveys"] == [
+        {"survey": "ONE", "decides": ["z_flag", "instrument_type"], "values": 1, "expressions": 1,
+         "reads": ["Q", "z_err", "z_flag"]},
+        {"survey": "TWO", "decides": ["z_flag"], "values": 0, "expressions": 2, "reads": ["z"]}]
+    assert "definitions" not in found
+    both = said(tsm("check", "flags_translation.yaml", "mine/own.yaml", "--sample", "t.csv",
+                    "--json"))
+    assert (both["title"], both["definitions"][0]["key"]) == ("2 whole", "own")
+    assert [line["key"] for line in both["remarks"]].count("flags_translation.yaml") == 1
+
+
+def test_a_rule_file_is_refused_with_all_its_mistakes_beside_those_of_others(tsm, place):
+    (place / "rules.yaml").write_text(RULES.replace("z > 1", "z ** 2 > 1").replace(
+        "Q != 'x'", "Q.map(f)").replace("default: s", "default: x"))
+    (place / "twice.yaml").write_text(RULES.replace("Two", "ONE"))
+    (place / "bad.yaml").write_text(OWN.replace("Q == 'A'", "Q === 'A'"))
+    code, out, err = tsm("check", "rules.yaml", "twice.yaml", "bad.yaml", "--json")
+    assert (code, err) == (1, "")
+    told = {(each["code"], each["where"].split(":")[0], each["found"].split(":")[0])
+            for each in json.loads(out)["problems"]}
+    assert told == {
+        ("rule.syntax", "bad.yaml line 15", "the character '='"),
+        ("legacy.expression", "rules.yaml line 3", "`Q.map(f)`"),
+        ("legacy.rule-file", "rules.yaml line 4", "'x'"),
+        ("legacy.expression", "rules.yaml line 5", "`z ** 2`"),
+        ("legacy.rule-file", "twice.yaml line 5", "a key that stands twice"),
+    }
+    assert "powers have no translation" in tsm("check", "rules.yaml")[2]
+
+
 def test_it_looks_good_on_a_terminal_too():
     """A terminal of 100 columns: no line is wider, and every key is there."""
     code = ("import rich.console as c, functools; "

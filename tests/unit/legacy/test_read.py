@@ -3,7 +3,7 @@
 import pytest
 
 from pz_tsm_core.errors import Code, TsmError
-from pz_tsm_core.legacy import Dialect, Output, load_rule_file, parse_rule_file
+from pz_tsm_core.legacy import Dialect, Output, is_rule_file, load_rule_file, parse_rule_file
 
 JUNE = """\
 tiebreaking_priority: [z_flag_homogenized, instrument_type_homogenized]
@@ -171,3 +171,18 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
     assert caught.value.codes == (Code.FILE_MISSING,)
     (tmp_path / "flags_translation.yaml").write_text(JUNE, "utf-8")
     assert load_rule_file(tmp_path / "flags_translation.yaml").name == "flags_translation.yaml"
+
+
+@pytest.mark.parametrize(("text", "meant"), [
+    (JUNE, True), (NEWER, True), (BROKEN, True), ("translation_rules : [", True),
+    ("a: 1\n'translation_rules': {}", True), ("key: x\nabout: |\n  translation_rules: no", False),
+    ("# translation_rules:", False), ("", False), ("\xff", False),
+])
+def test_a_file_is_known_by_its_key_right_or_wrong(tmp_path, text, meant):
+    (tmp_path / "some.yaml").write_text(text, "latin-1")
+    assert is_rule_file(tmp_path / "some.yaml") is meant
+
+
+def test_what_cannot_be_read_is_no_rule_file(tmp_path):
+    assert not is_rule_file(tmp_path)
+    assert not is_rule_file(tmp_path / "none.yaml")

@@ -61,18 +61,21 @@ def put(
     path: str | Path,
     name: str | None = None,
     *,
+    table: str | None = None,
     access: Access = PUBLIC,
     store: Store | str | Path | None = None,
 ) -> ProductVersion:
     """Take a table of redshifts into the store, checked, so that recipes can name it.
 
-    The same file under the same name is the same version. Columns that hold no single values, or
+    The same table under the same name is the same version. Columns that hold no single values, or
     stand twice, are left alone; the artifact's notes name them.
 
     Parameters
     ----------
     path : a file of any format that is read, or a HATS folder
-    name : of the product; by default made from the name of the file
+    name : of the product; by default made from the names of the file and the table
+    table : of a file that holds several: path of an HDF5 group or dataset, name of a VOTable
+        TABLE or of a FITS extension; by default the only or first one
     access : who may see it, and everything that is made from it
 
     Raises
@@ -82,12 +85,12 @@ def put(
         `file.*`, `table.*` or `catalog.invalid` for what cannot be read; `file.changed`.
     """
     opened, source = _opened(store), Path(path)
-    named = name if name is not None else name_for(source)
+    named = name if name is not None else name_for(source, table)
     opened.products.check(named, "table", access)  # before the work
     before = digest(source)
 
     def fill(draft: Draft) -> None:
-        seen = look(source)
+        seen = look(source, table)
         if digest(source) != before:
             raise refuse(Code.FILE_CHANGED, str(source), found="other bytes than a moment ago",
                          expected="a file that nobody writes to meanwhile", remedy="put it again")
@@ -95,12 +98,14 @@ def put(
         draft.rows(taken=len(seen.table), given=len(seen.table))
         draft.note(LEFT_ALONE, [finding.text for finding in seen.findings])
 
-    ref = opened.publish(PUT.request(data={"file": before}, access=access), fill).ref
+    chosen = {"table": table} if table is not None else {}
+    request = PUT.request(data={"file": before}, policy=chosen, access=access)
+    ref = opened.publish(request, fill).ref
     return opened.products.add(named, "table", {PUT.name: ref}, PUT.name)
 
 
-def name_for(path: Path) -> str:
-    """A name for the product of a file, from the name of the file.
+def name_for(path: Path, table: str | None = None) -> str:
+    """A name for the product of a file, or of one of its tables, from their names.
 
     Raises
     ------
@@ -111,11 +116,13 @@ def name_for(path: Path) -> str:
     --------
     >>> name_for(Path("My Redshifts (v2).csv.gz"))
     'my_redshifts_v2'
+    >>> name_for(Path("deep.hdf5"), "spectra/2026")
+    'deep_spectra_2026'
     """
     stem = path.name.lower()
     while Path(stem).suffix in _ENDINGS:
         stem = Path(stem).stem
-    name = re.sub(r"[^a-z0-9]+", "_", stem).strip("_")[:63]
+    name = re.sub(r"[^a-z0-9]+", "_", f"{stem}_{table or ''}".lower()).strip("_")[:63]
     try:
         return is_ref(name)
     except ValueError:

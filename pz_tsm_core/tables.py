@@ -25,18 +25,20 @@ def read(
     columns: Iterable[str] | None = None,
     limits: Limits | None = None,
     first: int | None = None,
+    table: str | None = None,
 ) -> pa.Table:
     """Read a table, or its first rows, as `readers.read_table` or `sky.read.read_hats` does.
 
     Raises
     ------
     TsmError
-        as those; `store.access` for a path into a store, here and below: there the store alone
-        says who may see what.
+        as those; `file.format` for one of several tables of a HATS folder; `store.access` for a
+        path into a store, here and below: there the store alone says who may see what.
     """
     _refuse_store(path)
     if not Path(path).is_dir():
-        return read_table(path, columns=columns, limits=limits, first=first)
+        return read_table(path, columns=columns, table=table, limits=limits, first=first)
+    _refuse_choice(path, table)
     from pz_tsm_core.sky.read import read_hats
 
     return read_hats(path, columns, limits, first)
@@ -52,11 +54,14 @@ def digest(path: str | Path) -> str:
     return digest_hats(path)
 
 
-def describe(path: str | Path, limits: Limits | None = None) -> TableFacts:
+def describe(
+    path: str | Path, limits: Limits | None = None, table: str | None = None
+) -> TableFacts:
     """Say what a table holds, without reading more of it than that takes."""
     _refuse_store(path)
     if not Path(path).is_dir():
-        return describe_table(path, limits=limits)
+        return describe_table(path, table=table, limits=limits)
+    _refuse_choice(path, table)
     from pz_tsm_core.sky.read import describe_hats
 
     return describe_hats(path, limits)
@@ -67,3 +72,9 @@ def _refuse_store(path: str | Path) -> None:
         raise refuse(Code.STORE_ACCESS, str(path), found="a path into a store",
                      expected="a table of your own",
                      remedy="name the product, or the address of the artifact, instead")
+
+
+def _refuse_choice(folder: str | Path, table: str | None) -> None:
+    if table is not None:
+        raise refuse(Code.FILE_FORMAT, str(folder), found=f"table={table!r} for a HATS folder",
+                     expected="a file that holds several tables", remedy="leave it out")

@@ -43,6 +43,9 @@ def put(  # noqa: PLR0917 - typer calls it by keywords
         show_default=False, autocompletion=completion.files)],
     name: Annotated[str | None, typer.Option(
         help="What recipes will call it. (default: made from the name of the file)")] = None,
+    table: Annotated[str | None, typer.Option(
+        help="Of a file that holds several: path of an HDF5 group or dataset, name of a VOTable "
+             "TABLE or of a FITS extension. (default: the only or first one)")] = None,
     private: Annotated[bool, typer.Option(  # noqa: FBT002 - typer calls it so
         "--private", help="For your eyes only, and all that is made from it.")] = False,
     store: StoreOption = None,
@@ -51,7 +54,7 @@ def put(  # noqa: PLR0917 - typer calls it by keywords
 ) -> None:
     """Take a table of yours into the store, for recipes to name.
 
-    The same file under the same name is the same version.
+    The same table under the same name is the same version.
     """
     from pz_tsm_core import products as door
     from pz_tsm_core.model.artifact import PUBLIC, Access
@@ -61,7 +64,7 @@ def put(  # noqa: PLR0917 - typer calls it by keywords
         raise refuse(Code.STORE_ACCESS, "tsm put --private", found="a principal without a name",
                      expected="the name of the owner", remedy="say --principal NAME")
     access = Access(kind="private", name=principal) if private else PUBLIC
-    version = door.put(file, name, access=access, store=at)
+    version = door.put(file, name, table=table, access=access, store=at)
     typer.echo(f"{version}: {_rows(_facts(at, version)['rows'])} rows, {version.access}")
     for line in (*_left_alone(at, version), *_use(at, version)):
         typer.echo(printable(line))

@@ -6,6 +6,7 @@ import gzip
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -111,11 +112,41 @@ def test_where_no_name_can_be_made_one_is_asked_for(file):
     assert code_of(lambda: name_for(Path(file))) == Code.PRODUCT_NAME
 
 
+@pytest.fixture
+def several(tmp_path):
+    """An HDF5 file of two tables."""
+    with h5py.File(tmp_path / "deep.hdf5", "w") as file:
+        for table, z in (("spectra/2025", [0.1, 0.2]), ("spectra/2026", [0.3, 0.4, 0.5])):
+            file.create_group(table).create_dataset("z", data=z)
+    return tmp_path / "deep.hdf5"
+
+
+def test_one_of_several_tables_of_a_file_is_put(store, several, tmp_path):
+    both = [put(several, table=f"spectra/{year}", store=store) for year in (2025, 2026)]
+    assert [str(version) for version in both] == ["deep_spectra_2025@1", "deep_spectra_2026@1"]
+    assert tsm.open_product("deep_spectra_2025", store)["z"].tolist() == [0.1, 0.2]
+    assert tsm.open_product("deep_spectra_2026", store)["z"].tolist() == [0.3, 0.4, 0.5]
+    assert put(several, table="spectra/2026", store=store) == both[1]
+    second = put(several, "deep_spectra_2025", table="spectra/2026", store=store)
+    assert (second.version, second.ref) == (2, both[1].ref)
+
+
+def test_a_table_that_is_not_in_the_file_is_refused(store, several, csv, tmp_path):
+    for table in (None, "spectra/2027"):
+        assert code_of(lambda table=table: put(several, table=table, store=store)
+                       ) == Code.FILE_FORMAT
+    assert code_of(lambda: put(csv, table="a", store=store)) == Code.FILE_FORMAT
+    rows = pa.table({"ra": [1.0], "dec": [2.0], "z": [0.5]})
+    write_table_as_collection(rows, tmp_path / "sky", "sky")
+    assert code_of(lambda: put(tmp_path / "sky", table="a", store=store)) == Code.FILE_FORMAT
+    assert store.products.names() == ()
+
+
 def test_a_name_is_refused_before_the_work(store, csv, monkeypatch):
     put(csv, "deep", store=store)
     ref = open_store(store.location).find(store.products.get("deep").ref.address).ref
     store.products.add("combined", "compilation", {"a": ref}, "a")
-    monkeypatch.setattr("pz_tsm_core.products.look", lambda path: pytest.fail("it was read"))
+    monkeypatch.setattr("pz_tsm_core.products.look", lambda *_: pytest.fail("it was read"))
     csv.write_text(CSV + "3,12,4,0.7\n")
     for name in ("Deep", "deep@1", "combined"):
         assert code_of(lambda name=name: put(csv, name, store=store)) == Code.PRODUCT_NAME
@@ -142,8 +173,8 @@ def test_a_file_that_changes_meanwhile_is_refused(store, csv, monkeypatch):
 
     real = door.look
 
-    def slow(path):
-        seen = real(path)
+    def slow(path, table):
+        seen = real(path, table)
         csv.write_text(CSV + "3,12,4,0.7\n")
         return seen
 

@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from astropy.io.fits import BinTableHDU, HDUList, PrimaryHDU
+from astropy.table import Table
 
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.entry import COMMANDS, told_plainly
@@ -65,6 +67,16 @@ def test_a_table_is_put_listed_shown_verified_and_withdrawn(tsm, place):
         "deep@1 is withdrawn; no version of it is left\n")
     code, _, err = tsm("products show deep@1")
     assert (code, "[product.unknown]" in err, "withdrawn" in err) == (1, True, True)
+
+
+def test_one_table_of_several_is_put(tsm, place):
+    tables = [Table({"z": [0.5] * rows}) for rows in (2, 3)]
+    hdus = [BinTableHDU(table, name=name) for table, name in zip(tables, "AB", strict=True)]
+    HDUList([PrimaryHDU(), *hdus]).writeto(place / "two.fits")
+    assert tsm("put two.fits")[1].startswith("two@1: 2 rows")
+    assert tsm("put two.fits --table B")[1].startswith("two_b@1: 3 rows")
+    code, out, err = tsm("put two.fits --table C")
+    assert (code, out, "A (BINTABLE), B (BINTABLE)" in err) == (1, "", True)
 
 
 def test_a_withdrawal_says_what_is_latest_now(tsm, place):

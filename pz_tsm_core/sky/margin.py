@@ -15,7 +15,7 @@ import cdshealpix
 import numpy as np
 import numpy.typing as npt
 
-from pz_tsm_core.sky.uncompiled import hats
+from pz_tsm_core.hats_layout import hats
 
 Int64s = npt.NDArray[np.int64]
 

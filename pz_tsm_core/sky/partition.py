@@ -14,8 +14,8 @@ from astropy import units
 from astropy.coordinates import Latitude, Longitude
 
 from pz_tsm_core.errors import Code, Problems, refuse
+from pz_tsm_core.hats_layout import hats
 from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile, cell_order, cells_of, on_border
-from pz_tsm_core.sky.uncompiled import hats
 from pz_tsm_core.store import PARQUET
 
 SPATIAL_INDEX_COLUMN = hats.pixel_math.spatial_index.SPATIAL_INDEX_COLUMN  # `_healpix_29`

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import pyarrow as pa
 
-from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.files import digest_file
+from pz_tsm_core.hats_layout import (
+    COLLECTION,
+    PARTITIONS,
+    PROPERTIES,
+    Layout,
+    invalid,
+    read_layout,
+)
 from pz_tsm_core.model.artifact import sha256_of
 from pz_tsm_core.model.limits import Limits
 from pz_tsm_core.readers import ColumnFacts, TableFacts, describe_table, read_table
 from pz_tsm_core.readers.source import Source
 from pz_tsm_core.sky.catalog import require_hats
-from pz_tsm_core.sky.uncompiled import hats
 
 #: Columns that say where a row lies in the catalogue, not what it is.
 LAYOUT_COLUMNS = {"_healpix_29", "Norder", "Dir", "Npix"}
-
-COLLECTION, PARTITIONS = "collection.properties", "partition_info.csv"
-PROPERTIES = ("hats.properties", "properties")
-
-#: Kinds of catalogue whose rows are sources on the sky, each once.
-KINDS = ("object", "source")
-
-#: Endings of partitions: a file's, or `/` for a folder of files.
-_SUFFIX = re.compile(r"/|(\.\w+)+")
 
 
 @dataclass(frozen=True)
@@ -120,47 +115,23 @@ def digest_hats(path: str | Path) -> str:
 def _open(path: str | Path) -> Opened:
     require_hats(path)
     root = Path(path)
-    try:
-        primary = _primary(root)
-        properties = hats.catalog.TableProperties.read_from_dir(primary)
-        if properties.catalog_type not in KINDS:
-            raise _invalid(primary, f"a catalogue of the kind `{properties.catalog_type}`",
-                           f"one of the kinds {', '.join(KINDS)}")
-        if not (primary / PARTITIONS).is_file():
-            raise _invalid(primary, f"no {PARTITIONS}", "a list of its partitions")
-        pixels = hats.catalog.PartitionInfo.read_from_dir(primary).get_healpix_pixels()
-        files = _partition_files(primary, pixels, properties.npix_suffix)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _invalid(root, " ".join(str(error).split()), "a catalogue that hats can open"
-                       ) from None
-    return Opened(root, primary, properties.total_rows, files)
+    layout = read_layout(root, str(root))
+    return Opened(root, root / layout.primary, layout.properties.total_rows,
+                  _partition_files(root, layout))
 
 
-def _primary(root: Path) -> Path:
-    """Folder of the catalogue: of a collection, the one that it names, inside it."""
-    if not (root / COLLECTION).is_file():
-        return root
-    collection = hats.catalog.dataset.collection_properties.CollectionProperties
-    named = str(collection.read_from_dir(root).hats_primary_table_url)
-    if PurePosixPath(named).is_absolute() or ".." in PurePosixPath(named).parts or ":" in named:
-        raise _invalid(root, f"the primary table `{named}`", "a folder inside the collection")
-    return root / named
-
-
-def _partition_files(primary: Path, pixels: Sequence[Any], suffix: str) -> tuple[Path, ...]:
+def _partition_files(root: Path, layout: Layout) -> tuple[Path, ...]:
     """Files of all partitions, each where its list says, and no others."""
-    if not _SUFFIX.fullmatch(suffix):
-        raise _invalid(primary, f"partitions that end in `{suffix}`", "an ending such as .parquet")
-    listed = [Path(str(hats.io.paths.pixel_catalog_file(primary, pixel, npix_suffix=suffix)))
-              for pixel in pixels]
+    primary = root / layout.primary
+    listed = [root / layout.partition(pixel) for pixel in layout.pixels]
     there = set(primary.glob("dataset/Norder=*/Dir=*/Npix=*"))
     for found, extra in (("no partition", set(listed) - there),
                          ("a partition that is not listed,", there - set(listed))):
         if extra:
-            raise _invalid(primary, f"{found} {min(extra).relative_to(primary)}"
-                           + (f" and {len(extra) - 1} others" if len(extra) > 1 else ""),
-                           f"the partitions of {PARTITIONS}")
-    if suffix != "/":
+            raise invalid(str(primary), f"{found} {min(extra).relative_to(primary)}"
+                          + (f" and {len(extra) - 1} others" if len(extra) > 1 else ""),
+                          f"the partitions of {PARTITIONS}")
+    if not layout.in_folders:
         return tuple(listed)
     return tuple(file for folder in listed for file in sorted(folder.iterdir())
                  if not file.name.startswith(("_", ".")))
@@ -173,19 +144,14 @@ def _facts(opened: Opened, limits: Limits) -> tuple[TableFacts, list[Path]]:
         facts = describe_table(file, format="parquet", limits=limits)
         columns = columns or facts.columns
         if [(c.name, c.type) for c in facts.columns] != [(c.name, c.type) for c in columns]:
-            raise _invalid(opened.root, f"other columns in {file.relative_to(opened.root)}",
-                           f"those of {opened.files[0].relative_to(opened.root)}")
+            raise invalid(str(opened.root), f"other columns in {file.relative_to(opened.root)}",
+                          f"those of {opened.files[0].relative_to(opened.root)}")
         rows += facts.rows
         filled += [file] if facts.rows else []
     if opened.rows not in (None, rows):
-        raise _invalid(opened.root, f"{rows} rows", f"{opened.rows}, as its properties say")
+        raise invalid(str(opened.root), f"{rows} rows", f"{opened.rows}, as its properties say")
     return TableFacts(rows, columns, "hats"), filled
 
 
 def _names(columns: Sequence[ColumnFacts], *, with_layout: bool) -> list[str]:
     return [c.name for c in columns if with_layout or c.name not in LAYOUT_COLUMNS]
-
-
-def _invalid(root: Path, found: str, expected: str) -> TsmError:
-    return refuse(Code.CATALOG_INVALID, str(root), found=found, expected=expected,
-                  remedy="check the copy, or make it again with hats-import")

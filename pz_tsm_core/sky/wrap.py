@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from pz_tsm_core.sky.uncompiled import hats
+from pz_tsm_core.hats_layout import hats
 
 
 def import_lsdb() -> Any:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.hats_layout import hats
 from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile, Tiling, margin_rows
 from pz_tsm_core.sky.partition import (
     SKYMAP_ORDER,
@@ -30,7 +31,6 @@ from pz_tsm_core.sky.partition import (
     write_parquet,
     write_partition,
 )
-from pz_tsm_core.sky.uncompiled import hats
 
 __all__ = ["Collection", "Partition", "Tile", "finish_collection", "plan_partitions",
            "refuse_existing", "write_collection", "write_partition", "write_table_as_collection"]

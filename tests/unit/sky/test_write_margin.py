@@ -10,9 +10,9 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pz_tsm_core.hats_layout import hats
 from pz_tsm_core.sky.margin import INDEX_ORDER, Tile, Tiling, cell_order, margin_rows, on_border
 from pz_tsm_core.sky.partition import plan_partitions, spatial_index
-from pz_tsm_core.sky.uncompiled import hats
 
 #: Where partitions meet in unusual ways, ICRS degrees.
 HARD_PLACES = {

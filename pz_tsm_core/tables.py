@@ -1,17 +1,20 @@
-"""Tables of redshifts wherever they lie: a file of any format, or a HATS folder."""
+"""Tables of redshifts wherever they lie: a file of any format, a HATS folder, or a store."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.files import digest_file
+from pz_tsm_core.files import digest_file, expanded
 from pz_tsm_core.model.limits import Limits
+from pz_tsm_core.model.product import ProductVersion, is_ref
 from pz_tsm_core.readers import TableFacts, describe_table, read_table
+from pz_tsm_core.sky.catalog import is_hats
+from pz_tsm_core.store import Store
 
 #: Where the files of artifacts lie in a store, published, set aside or in the making.
 _IN_A_STORE = re.compile(r"/(objects/[a-z0-9_-]+/[0-9a-f]{2}/[0-9a-f]{64}"
@@ -44,6 +47,27 @@ def read(
     return read_hats(path, columns, limits, first)
 
 
+def read_product(
+    table: str | Path, store: Store | None, columns: Sequence[str] | None = None
+) -> tuple[ProductVersion, pa.Table] | None:
+    """Read the product that a word names; None where a file or HATS folder has that name.
+
+    Raises
+    ------
+    TsmError
+        `product.unknown`, `product.name` for a product that is no table; as `Store.read_table`
+    """
+    path = expanded(table)
+    if store is None or path.is_file() or is_hats(path) or not _may_be_product(str(table)):
+        return None
+    version = store.products.get(str(table))
+    if version.kind != "table":
+        raise refuse(Code.PRODUCT_NAME, str(version), found=f"a {version.kind}",
+                     expected="a table, as `tsm put` takes it in",
+                     remedy="a compilation stands in a recipe as redshifts.compilation")
+    return version, store.read_table(version.ref, version.table, columns)
+
+
 def digest(path: str | Path) -> str:
     """sha256 of a file's bytes, or of all that is read of a HATS folder."""
     _refuse_store(path)
@@ -65,6 +89,13 @@ def describe(
     from pz_tsm_core.sky.read import describe_hats
 
     return describe_hats(path, limits)
+
+
+def _may_be_product(text: str) -> bool:
+    try:
+        return bool(is_ref(text))
+    except ValueError:
+        return False
 
 
 def _refuse_store(path: str | Path) -> None:

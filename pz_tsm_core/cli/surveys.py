@@ -12,7 +12,13 @@ from typer.core import TyperGroup
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
-from pz_tsm_core.cli.options import SurveyPathOption
+from pz_tsm_core.cli.options import (
+    PrincipalOption,
+    RightOption,
+    StoreOption,
+    SurveyPathOption,
+    opened,
+)
 from pz_tsm_core.cli.table import print_table
 from pz_tsm_core.errors import Code, TsmError, printable, refuse
 
@@ -133,13 +139,17 @@ def check(
 
 
 @surveys.command(**shown("surveys explain"))
-def explain(
+def explain(  # noqa: PLR0917 - typer calls it by keywords
     survey: SurveyName,
-    table: Annotated[Path, typer.Argument(
-        help="A table in the survey's native columns: a file or a HATS folder.",
-        show_default=False, autocompletion=completion.files)],
+    table: Annotated[str, typer.Argument(
+        help="A table in the survey's native columns: a file, a HATS folder, or a product of the "
+             "store (NAME or NAME@2).",
+        show_default=False, autocompletion=completion.anything)],
     as_json: Json = False,  # noqa: FBT002
     survey_path: SurveyPathOption = None,
+    store: StoreOption = None,
+    principal: PrincipalOption = "local",
+    right: RightOption = None,
 ) -> None:
     """Say which rule decides which rows of a table, and what none does.
 
@@ -147,7 +157,8 @@ def explain(
     """
     from pz_tsm_core.display.surveys import explain_flags
 
-    _print(explain_flags(table, survey, survey_path=survey_path), as_json)
+    at = opened(store, principal, right)
+    _print(explain_flags(table, survey, survey_path=survey_path, store=at), as_json)
 
 
 def _range(text: str | None) -> tuple[float, float] | None:

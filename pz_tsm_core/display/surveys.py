@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from pz_tsm_core.display.card import card
 from pz_tsm_core.display.explained import explained
 from pz_tsm_core.display.listing import listed
@@ -18,6 +20,7 @@ from pz_tsm_core.legacy import RuleFile, is_rule_file, load_rule_file
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops.explain import Explanation, explain
+from pz_tsm_core.store import Store
 from pz_tsm_core.surveys import (
     Search,
     check_definitions,
@@ -30,7 +33,7 @@ from pz_tsm_core.surveys import (
     search,
     survey_keys,
 )
-from pz_tsm_core.tables import read
+from pz_tsm_core.tables import read, read_product
 
 _NOT_RUN = ("not run over the sample, for it does not say which column is what: "
             "pz_tsm_core.homogenize is told")
@@ -101,24 +104,37 @@ def show_survey(survey: str | Survey, *, survey_path: str | Path | None = None) 
 
 
 def explain_flags(
-    table: Any, survey: str | Survey, *, survey_path: str | Path | None = None
+    table: Any,
+    survey: str | Survey,
+    *,
+    survey_path: str | Path | None = None,
+    store: Store | None = None,
 ) -> Page:
     """Show which rule of a survey decides how many rows of a table, and what no rule decides.
 
     Parameters
     ----------
-    table : a file, a HATS folder, or a pandas, astropy or Arrow table, in native columns
+    table : a file, a HATS folder, a product of the store, or a pandas, astropy or Arrow table, in
+        native columns
     survey : its key, the YAML file of its definition, or a definition
     survey_path : a folder of definitions of your own
+    store : looked into for a table that is no path
     """
-    name = Path(table).name if isinstance(table, str | Path) else "table"
-    return explained(_explanation(table, find_survey(survey, survey_path)), name)
+    found = find_survey(survey, survey_path)
+    name, rows = _rows(table, found, store)
+    return explained(explain(rows, found), name)
 
 
-def _explanation(table: Any, survey: Survey) -> Explanation:
+def _rows(table: Any, survey: Survey, store: Store | None = None) -> tuple[str, pa.Table]:
+    """What a table is called, and the columns that a survey reads of it."""
     if not isinstance(table, str | Path):
-        return explain(to_arrow(table), survey)
-    return explain(read(expanded(table), sorted(survey.native_columns)), survey)
+        return "table", to_arrow(table)
+    columns = sorted(survey.native_columns)
+    product = read_product(table, store, columns)
+    if product is None:
+        return Path(table).name, read(expanded(table), columns)
+    version, rows = product
+    return str(version), rows
 
 
 def check_survey(*files: str | Path, sample: Any = None) -> Page:
@@ -137,8 +153,8 @@ def check_survey(*files: str | Path, sample: Any = None) -> Page:
         with every mistake of every file, each with its line; what keeps the sample from being read
     """
     read_, rule_files = _whole([expanded(file) for file in files])
-    explanations = {path: _explanation(sample, survey) for path, survey in read_.items()
-                    } if sample is not None else {}
+    explanations = {path: explain(_rows(sample, survey)[1], survey)
+                    for path, survey in read_.items() if sample is not None}
     lines = tuple(_checked(path, survey) for path, survey in read_.items())
     said = [(survey.key, text) for path, survey in read_.items()
             for text in (*remarks(survey), *_silent(explanations.get(path)))]

@@ -8,14 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.files import expanded
 from pz_tsm_core.inspection.tables import usable_names
-from pz_tsm_core.model.product import MAIN_TABLE, is_ref
 from pz_tsm_core.propose.findings import Finding
-from pz_tsm_core.sky.catalog import is_hats
 from pz_tsm_core.store import Store
-from pz_tsm_core.tables import describe, read
+from pz_tsm_core.tables import describe, read, read_product
 
 
 @dataclass(frozen=True)
@@ -66,25 +63,14 @@ def find(table: str | Path, store: Store | None) -> tuple[Origin, Seen]:
     Raises
     ------
     TsmError
-        as `look`; `product.unknown`, `product.name` for a product that is no table
+        as `look` and `read_product`
     """
-    path = expanded(table).absolute()
-    if path.is_file() or is_hats(path) or store is None or not _may_be_product(str(table)):
+    product = read_product(table, store)
+    if product is None:
+        path = expanded(table).absolute()
         return Origin(path.name, path.name.partition(".")[0], path), look(path)
-    version = store.products.get(str(table))
-    if version.kind != "table":
-        raise refuse(Code.PRODUCT_NAME, str(version), found=f"a {version.kind}",
-                     expected="a table, as `tsm put` takes it in",
-                     remedy="a compilation stands in a recipe as redshifts.compilation")
-    rows = store.read_table(version.ref, MAIN_TABLE["table"])
+    version, rows = product
     return Origin(str(version), version.name, None), Seen(rows, ())
-
-
-def _may_be_product(text: str) -> bool:
-    try:
-        return bool(is_ref(text))
-    except ValueError:
-        return False
 
 
 def _told(left: list[str]) -> Iterator[Finding]:

@@ -14,6 +14,9 @@ from pybtex.database import parse_string
 
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.entry import COMMANDS, told_plainly
+from pz_tsm_core.model.artifact import Access, Principal
+from pz_tsm_core.products import put
+from pz_tsm_core.store import open_store
 from pz_tsm_core.surveys import registry
 from pz_tsm_core.surveys.registry import DATA
 
@@ -141,6 +144,26 @@ def test_rows_are_explained(tsm):
     assert code == 0
     assert "\x1b" not in out
     assert "'B'" in out
+
+
+def test_the_rows_of_a_product_are_explained_like_those_of_its_file(tsm, place, monkeypatch):
+    put(place / "t.csv", "rows", store=open_store(place / "store"))
+    put(place / "t.csv", "mine", store=open_store(place / "store"))  # a folder has that name, too
+    mine = Access(kind="private", name="alice")
+    put(place / "t.csv", "secret", access=mine,
+        store=open_store(place / "store", Principal(name="alice")))
+    monkeypatch.setenv("PZ_TSM_STORE", "store")
+    of_file = said(tsm("explain", "mine/own.yaml", "t.csv", "--json"))
+    for name in ("rows", "rows@1", "mine"):
+        found = said(tsm("explain", "mine/own.yaml", name, "--json"))
+        assert found.pop("title").startswith(f"{name.partition('@')[0]}@1 as own")
+        assert found == {key: value for key, value in of_file.items() if key != "title"}
+    for words, told in [(("rows@2",), "product.unknown"), (("secret",), "product.unknown"),
+                        (("none.csv",), "file.missing")]:
+        assert told in tsm("explain", "mine/own.yaml", *words)[2]
+    assert tsm("explain", "mine/own.yaml", "secret", "--principal", "alice")[0] == 0
+    (place / "rows").write_text("no table")  # what is there by that path is meant
+    assert "file.format" in tsm("explain", "mine/own.yaml", "rows")[2]
 
 
 def test_definitions_are_checked_with_all_mistakes_and_lines(tsm, place):

@@ -6,7 +6,10 @@ and IEEE arithmetic only, so that every version of everything makes the same row
     python3 rows.py redshifts | psql -c "COPY pztsm.redshifts FROM STDIN"
 """
 
+from __future__ import annotations
+
 import sys
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -16,31 +19,18 @@ ROWS = 60_000
 #: Beyond 2**53: no float holds these ids.
 FIRST_ID = 39_627_000_000_000_001
 
-#: Text that breaks what quotes carelessly. Empty text is no text to a VOTable.
+#: Text that breaks what quotes carelessly.
 NAMES = ("plain", "Ångström ☉ 星", "a,b;c\td", "it's \"quoted\"", "<TD>&amp;</TD>", "  blanks  ",
          "back\\slash", "NULL", "nan")
 FLAGS = ("1", "2", "3.5", "-9.9", None)
 
-COLUMNS = ("id", "RAJ2000", "DEJ2000", "z", "e_z", "q", "flag", "Name", "is_primary")
+Columns = dict[str, list[Any]]
 
 
-def _chance(row, salt):
-    """Uniform integers below 2**32, the same for ever: splitmix64 of the row number."""
-    with np.errstate(over="ignore"):
-        x = (row.astype(np.uint64) + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((x ^ (x >> np.uint64(31))) >> np.uint64(32)).astype(np.int64)
+def redshifts(rows: int = ROWS) -> Columns:
+    """The survey, by column name; None for null.
 
-
-def _uniform(row, salt, low, high):
-    return low + (high - low) * (_chance(row, salt) / 2.0**32)
-
-
-def redshifts(rows=ROWS):
-    """The survey, as lists by column name; None for null.
-
-    Half the sky around ra 0, a dense field, a few rows at the poles, beyond 360 and without a
+    Half the sky around ra 0, a dense field, a few rows at the poles, at ra 360, and without a
     position; nulls in whole numbers, floats and text; NaN; a sentinel that a third of `z` has.
     """
     row = np.arange(rows)
@@ -55,44 +45,58 @@ def redshifts(rows=ROWS):
     lost = row % 101 == 7
     z = _uniform(row, 5, 0.0, 1.5).astype(np.float32)
     z[row % 3 == 1] = np.float32(-9.9)
+    z[row % 89 == 3] = np.nan
     return {
-        "id": [FIRST_ID + 2 * int(n) for n in row],
-        "RAJ2000": _lists(ra, lost),
-        "DEJ2000": _lists(dec, lost),
-        "z": _lists(z, row % 97 == 5, row % 89 == 3),
-        "e_z": _lists(_uniform(row, 6, 0.0, 0.001), row % 2 == 0),
-        "q": _lists(_chance(row, 7) % 6 - 1, row % 13 == 4),
+        "id": _ids(row),
+        "RAJ2000": _nulled(ra, lost),
+        "DEJ2000": _nulled(dec, lost),
+        "z": _nulled(z, row % 97 == 5),
+        "e_z": _nulled(_uniform(row, 6, 0.0, 0.001), row % 2 == 0),
+        "q": _nulled(_chance(row, 7) % 6 - 1, row % 13 == 4),
         "flag": [FLAGS[n % len(FLAGS)] for n in row],
         "Name": [None if n % 11 == 2 else f"{NAMES[n % len(NAMES)]} {n}" for n in row],
-        "is_primary": _lists(_chance(row, 8) % 4 > 0, row % 17 == 9),
+        "is_primary": _nulled(_chance(row, 8) % 4 > 0, row % 17 == 9),
     }
 
 
-def classes(rows=ROWS):
+def classes(rows: int = ROWS) -> Columns:
     """A second table of the same objects, which joins on `id`."""
     row = np.arange(rows)
-    return {"id": [FIRST_ID + 2 * int(n) for n in row],
-            "class": [("GALAXY", "QSO", "STAR")[n] for n in _chance(row, 9) % 3]}
+    return {"id": _ids(row), "class": [("GALAXY", "QSO", "STAR")[n] for n in _chance(row, 9) % 3]}
 
 
-def _lists(values, null, nan=None):
-    """Python values: None where null; not a number where `nan`."""
-    given = values.tolist() if values.dtype != np.float32 else [float(v) for v in values]
-    if nan is not None:
-        given = [float("nan") if no else one for one, no in zip(given, nan)]
-    return [None if no else one for one, no in zip(given, null)]
+def _chance(row: np.ndarray, salt: int) -> np.ndarray:
+    """Whole numbers below 2**32, the same for ever: splitmix64 of the row number."""
+    with np.errstate(over="ignore"):
+        x = (row.astype(np.uint64) + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((x ^ (x >> np.uint64(31))) >> np.uint64(32)).astype(np.int64)
+
+
+def _uniform(row: np.ndarray, salt: int, low: float, high: float) -> np.ndarray:
+    return low + (high - low) * (_chance(row, salt) / 2.0**32)
+
+
+def _ids(row: np.ndarray) -> list[int]:
+    return [FIRST_ID + 2 * int(n) for n in row]
+
+
+def _nulled(values: np.ndarray, null: np.ndarray) -> list[Any]:
+    """Python values, None where null."""
+    return [None if no else one for one, no in zip(values.tolist(), null, strict=True)]
 
 
 TABLES = {"redshifts": redshifts, "classes": classes}
 
 
-def write(name, file):
+def write(table: Columns, file: TextIO) -> None:
     """Write a table as PostgreSQL's COPY reads it."""
-    for values in zip(*TABLES[name]().values()):
+    for values in zip(*table.values(), strict=True):
         file.write("\t".join(map(_copied, values)) + "\n")
 
 
-def _copied(value):
+def _copied(value: Any) -> str:
     if value is None:
         return "\\N"
     return str(value).replace("\\", "\\\\").replace("\t", "\\t")
@@ -100,4 +104,4 @@ def _copied(value):
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(encoding="utf-8")
-    write(sys.argv[1], sys.stdout)
+    write(TABLES[sys.argv[1]](), sys.stdout)

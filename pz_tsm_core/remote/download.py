@@ -1,0 +1,237 @@
+"""A file from an address to disk: streamed, gone on with after a cut, checked, then moved."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from requests import Response, Session
+from tenacity import RetryCallState, Retrying, retry_if_exception
+
+from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
+from pz_tsm_core.model.retrieval import FetchLimits
+from pz_tsm_core.remote.deadline import Deadline
+from pz_tsm_core.remote.errors import passing, plainly
+from pz_tsm_core.remote.guard import shown
+from pz_tsm_core.remote.part import Part
+from pz_tsm_core.remote.validators import Edition, range_start
+
+CHUNK = 2**18
+TELL_SECONDS = 0.1
+#: Seconds before a transfer that gets on is taken up again, and before one that does not.
+_BREATH = 0.1
+_LONGEST_WAIT = 60.0
+
+#: What a transfer is tried again for. A service that takes no connection, or refuses, was asked
+#: several times already: sessions do that.
+_AGAIN = {Code.SERVICE_TIMEOUT, Code.SERVICE_INCOMPLETE}
+
+#: Compressions that whoever reads the file knows by its first bytes, and unfolds within limits.
+_KEPT_FOLDED = {"", "identity", "gzip", "x-gzip", "zstd"}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be brought, to where, and what is known of it beforehand."""
+
+    url: str
+    target: Path
+    method: str = "GET"
+    data: Mapping[str, Any] | None = None
+    validator: str = ""
+    sha256: str = ""
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file that came, whole and checked.
+
+    Parameters
+    ----------
+    validator : by which the server tells this edition from others; empty where it does not
+    name : by which the server calls it, to tell its format by; leads nowhere
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    validator: str
+    name: str = ""
+
+
+class Transfer:
+    """One file on its way.
+
+    Parameters
+    ----------
+    tell : is told what, how many bytes of how many have come, and the unit
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        session: Session,
+        limits: FetchLimits,
+        deadline: Deadline,
+        tell: Callable[..., None],
+    ) -> None:
+        self._order, self._session, self._limits = order, session, limits
+        self._deadline, self._tell = deadline, tell
+        self._where = shown(order.url)
+        self._part = Part(order.target, order.url)
+        self._ranges = order.method == "GET"  # until the server shows that it does them wrongly
+        self._before = self._fruitless = 0
+
+    def carry_out(self) -> Received:
+        """Bring it, as often as it takes within the limits."""
+        again = Retrying(retry=retry_if_exception(_may_pass), after=self._count,
+                         wait=self._pause, stop=self._is_enough, reraise=True)
+        try:
+            return again(self._once)
+        except OSError as error:  # those of the network are told already
+            raise refuse(
+                Code.STORE_IO, str(self._order.target), found=error.strerror or str(error),
+                expected="a folder with room, that can be written to",
+                remedy="make room there, or name another",
+            ) from error
+
+    def _once(self) -> Received:
+        self._before = kept = self._kept()
+        with plainly(self._where), self._ask(kept) as reply:
+            self._write(reply, self._begin(reply, kept))
+            return self._checked(reply, resumed=kept > 0)
+
+    def _kept(self) -> int:
+        """Bytes that have come and can be gone on with.
+
+        The last of them is asked for again: what is whole already is no range beyond the end.
+        """
+        edition = self._part.edition() if self._ranges else None
+        if edition is None or not edition.if_range:
+            return 0
+        expected = self._order.validator
+        return self._part.size - 1 if expected in ("", edition.validator) else 0
+
+    def _ask(self, kept: int) -> Response:
+        headers = {"Accept-Encoding": "identity"}
+        edition = self._part.edition()
+        if kept and edition:
+            headers |= {"Range": f"bytes={kept}-", "If-Range": edition.if_range}
+        order = self._order
+        return self._session.request(order.method, order.url, data=order.data, headers=headers,
+                                     stream=True)
+
+    def _begin(self, reply: Response, kept: int) -> int:
+        """From which byte on the body is to be written; refuse a reply that is none."""
+        if kept and reply.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise self._other_edition()
+        reply.raise_for_status()
+        edition = Edition.of(reply.headers)
+        self._check(reply, edition)
+        if reply.status_code != HTTPStatus.PARTIAL_CONTENT:
+            self._part.begin(edition)
+            return 0
+        known = self._part.edition()
+        if known is None or known.differs(edition):
+            raise self._other_edition()
+        if range_start(reply.headers) != kept:
+            self._ranges = False
+            raise self._other_edition()
+        return kept
+
+    def _check(self, reply: Response, edition: Edition) -> None:
+        """Refuse, before it is pulled, what cannot be right."""
+        if reply.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+            raise refuse(Code.SERVICE_REFUSED, self._where, found=f"HTTP {reply.status_code}",
+                         expected="a file", remedy="try later, or correct the address")
+        encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in _KEPT_FOLDED:
+            raise refuse(Code.SERVICE_REFUSED, self._where,
+                         found=f"a body that is encoded as `{encoding}`",
+                         expected="the file as it is, which is what was asked for",
+                         remedy="fetch the file by hand, and name it")
+        if edition.bytes is not None:
+            self._check_size(edition.bytes)
+            if self._order.bytes not in (None, edition.bytes):
+                raise self._changed(f"{edition.bytes} bytes", f"{self._order.bytes} bytes")
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limits.max_bytes:
+            self._part.drop()
+            raise refuse(Code.REMOTE_LIMIT, self._where, found=f"{size} bytes or more",
+                         expected=f"at most {self._limits.max_bytes} bytes",
+                         remedy="allow more, if you expect so much")
+
+    def _write(self, reply: Response, start: int) -> None:
+        total, done, told = Edition.of(reply.headers).bytes, start, -math.inf
+        with self._part.growing(start) as file:
+            while chunk := reply.raw.read1(CHUNK, decode_content=False):
+                done += len(chunk)
+                self._check_size(done)
+                file.write(chunk)
+                self._deadline.check(self._where)
+                if time.monotonic() - told > TELL_SECONDS:
+                    told = time.monotonic()
+                    self._tell(self._where, done, total, "bytes")
+        self._tell(self._where, done, total, "bytes")
+        if total is not None and done < total:
+            raise passing(Code.SERVICE_INCOMPLETE, self._where, found=f"{done} bytes",
+                          expected=f"{total} bytes, as promised", remedy="try again")
+
+    def _checked(self, reply: Response, *, resumed: bool) -> Received:
+        """Move what came to its place, if it is what was ordered."""
+        order, size, sha256 = self._order, self._part.size, self._part.sha256()
+        if order.bytes not in (None, size) or order.sha256 not in ("", sha256):
+            self._part.drop()
+            if resumed:  # the fault may be of the pieces: once more, in one
+                raise self._other_edition()
+            if order.bytes not in (None, size):
+                raise self._changed(f"{size} bytes", f"{order.bytes} bytes")
+            raise self._changed(f"sha256 {sha256}", f"sha256 {order.sha256}")
+        self._part.finish()
+        return Received(order.target, size, sha256, Edition.of(reply.headers).validator,
+                        _name(reply))
+
+    def _other_edition(self) -> TransientError:
+        self._part.drop()
+        return passing(Code.SERVICE_INCOMPLETE, self._where,
+                       found="another file than the one that was begun",
+                       expected="the rest of it", remedy="try again, from the first byte on")
+
+    def _changed(self, found: str, expected: str) -> TsmError:
+        return refuse(Code.SOURCE_CHANGED, self._where, found=found, expected=expected,
+                      remedy="see what has changed there, and correct the definition")
+
+    def _count(self, _: RetryCallState) -> None:
+        """What brought something that stays is not counted: the next try begins behind it."""
+        self._fruitless = 0 if self._kept() > self._before else self._fruitless + 1
+
+    def _pause(self, _: RetryCallState) -> float:
+        """Longer each time, and by chance: others were cut in the same moment."""
+        longest = min(_LONGEST_WAIT, 2.0**self._fruitless / 2) if self._fruitless else _BREATH
+        return random.uniform(0, longest)  # noqa: S311 - nothing secret
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        return (self._fruitless > self._limits.retries
+                or state.upcoming_sleep >= self._deadline.left())
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and _AGAIN.issuperset(error.codes)
+
+
+def _name(reply: Response) -> str:
+    """The name of the file: what the server gives it, or the end of its address."""
+    header = Message()
+    header["Content-Disposition"] = reply.headers.get("Content-Disposition", "")
+    name = header.get_filename() or unquote(urlsplit(reply.url).path)
+    return PurePosixPath(name.replace("\\", "/")).name

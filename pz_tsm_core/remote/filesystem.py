@@ -1,0 +1,130 @@
+"""File systems of fsspec that reach no further than the guard allows."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import aiohttp
+import fsspec
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.retrieval import FetchLimits
+from pz_tsm_core.remote import guard
+from pz_tsm_core.remote.deadline import Deadline
+from pz_tsm_core.remote.errors import plainly
+from pz_tsm_core.remote.session import user_agent
+
+
+class Gate(AbstractResolver):
+    """The guard, for clients of aiohttp: it resolves names, and makes sockets.
+
+    Sockets are made for addresses without their names, so it keeps in mind what it let pass.
+
+    Parameters
+    ----------
+    trusted : addresses and ports that the operator named himself: an endpoint, a proxy
+    """
+
+    def __init__(self, trusted: frozenset[tuple[str, int]] = frozenset()) -> None:
+        self._trusted = trusted
+        self._passed: set[tuple[str, int]] = set()
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - all that there are
+    ) -> list[ResolveResult]:
+        """Addresses of a host, each checked."""
+        find = guard.resolve if (host, port) in self._trusted else guard.addresses
+        places = await asyncio.to_thread(find, host, port)
+        self._passed.update((place, port) for place in places)
+        return [ResolveResult(hostname=host, host=place, port=port, proto=0,
+                              family=socket.AF_INET6 if ":" in place else socket.AF_INET,
+                              flags=socket.AI_NUMERICHOST) for place in places]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def socket(self, place: Any) -> socket.socket:
+        """A socket for an address, which is checked if it did not pass as that of a name."""
+        family, kind, protocol, _, (address, port, *_rest) = place
+        if not {(address, port)} & (self._passed | self._trusted):
+            guard.check_address(address, address, port)
+        return socket.socket(family, kind, protocol)
+
+
+async def guarded_client(*, loop: Any, per_host: int, **options: Any) -> aiohttp.ClientSession:
+    """What `HTTPFileSystem` sends its requests with."""
+    gate = Gate()
+    timeout = aiohttp.ClientTimeout(**options)
+    connector = aiohttp.TCPConnector(resolver=gate, socket_factory=gate.socket,
+                                     limit_per_host=per_host)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, loop=loop,
+                                 headers={"User-Agent": user_agent()})
+
+
+def storage_options(url: str, limits: FetchLimits, deadline: Deadline) -> dict[str, Any]:
+    """Options by which fsspec reaches an address: guarded, within the limits.
+
+    What lies on S3 is asked for as anybody, and if it may not be read so, with the credentials of
+    the environment.
+
+    Raises
+    ------
+    TsmError
+        `remote.forbidden`; `service.*` when S3 does not answer.
+    """
+    if guard.check_url(url).scheme == "s3":
+        return _of_s3(url, limits)
+    timeouts = {"total": deadline.left(), "sock_connect": limits.connect_seconds,
+                "sock_read": limits.stall_seconds}
+    return {"get_client": guarded_client,
+            "client_kwargs": {"per_host": limits.per_host, **timeouts}}
+
+
+def open_filesystem(url: str, options: dict[str, Any]) -> fsspec.AbstractFileSystem:
+    """The file system of an address."""
+    return fsspec.filesystem(guard.check_url(url).scheme, **options)
+
+
+def _of_s3(url: str, limits: FetchLimits) -> dict[str, Any]:
+    gate = Gate(_named_by_the_operator())
+    options = {"config_kwargs": {
+        "connect_timeout": limits.connect_seconds,
+        "read_timeout": limits.stall_seconds,
+        "retries": {"total_max_attempts": limits.retries + 1, "mode": "standard"},
+        "max_pool_connections": limits.per_host,
+        "user_agent_extra": user_agent(),
+        "connector_args": {"resolver": gate, "socket_factory": gate.socket},
+    }}
+    return {**options, "anon": _is_open(url, options)}
+
+
+def _is_open(url: str, options: dict[str, Any]) -> bool:
+    """Whether anybody may read it, or at least be told that it is not there."""
+    try:
+        with plainly(guard.shown(url)):
+            fsspec.filesystem("s3", anon=True, **options).info(url)
+    except TsmError as error:
+        if error.codes != (Code.SERVICE_REFUSED,):
+            raise
+        return False
+    return True
+
+
+def _named_by_the_operator() -> frozenset[tuple[str, int]]:
+    """Endpoint of S3 and proxies, as the environment and the configuration of fsspec name them."""
+    configured = fsspec.config.conf.get("s3", {})
+    named = [os.environ.get("AWS_ENDPOINT_URL_S3"), os.environ.get("AWS_ENDPOINT_URL"),
+             configured.get("endpoint_url"),
+             configured.get("client_kwargs", {}).get("endpoint_url"), *getproxies().values()]
+    places = map(urlsplit, filter(None, named))
+    return frozenset((place.hostname or "", place.port or (443 if place.scheme == "https" else 80))
+                     for place in places)

@@ -1,0 +1,161 @@
+"""Sessions of `requests` that are guarded, patient and polite."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from pyrate_limiter import Duration, Limiter, Rate
+from requests.models import PreparedRequest, Response
+from requests_ratelimiter import LimiterAdapter
+from requests_ratelimiter.buckets import HostBucketFactory
+from urllib3 import Retry
+from urllib3.connection import port_by_scheme
+from urllib3.exceptions import InvalidHeader, NameResolutionError, ReadTimeoutError
+from urllib3.util.ssl_ import create_urllib3_context
+
+from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.model.retrieval import FetchLimits
+from pz_tsm_core.remote import guard
+from pz_tsm_core.remote.connection import HurriedTLS, pool_classes
+from pz_tsm_core.remote.deadline import Deadline
+
+#: Statuses after which the same request is sent again.
+AGAIN = (429, 500, 502, 503, 504)
+MAX_REDIRECTS = 10
+_LONGEST_WAIT = 60.0
+
+
+def user_agent() -> str:
+    """By which services know who asks."""
+    return f"pz-tsm/{version('pz-tsm')} {requests.utils.default_user_agent()}"
+
+
+class Session(requests.Session):
+    """A session that can be handed to any library: nothing that it sends goes unguarded.
+
+    Proxies and authorities of certificates are taken from the environment, as `requests` does;
+    SSL_CERT_FILE counts too. Passwords of .netrc are not: whoever writes a definition of a survey
+    would choose where they are sent.
+    """
+
+    def __init__(self, limits: FetchLimits, deadline: Deadline) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = user_agent()
+        self.max_redirects = MAX_REDIRECTS
+        self.verify = os.environ.get("SSL_CERT_FILE") or True
+        self.auth = _as_it_is
+        self._limits, self._deadline = limits, deadline
+        self._adapter = _Adapter(limits, deadline)
+        self.mount("https://", self._adapter)
+        self.mount("http://", self._adapter)
+
+    def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
+        """Send a request, also one that was redirected; wait no longer than the limits say."""
+        url = str(request.url)
+        where = guard.check_url(url)
+        proxies = kwargs.setdefault(
+            "proxies", requests.utils.resolve_proxies(request, self.proxies, self.trust_env))
+        if requests.utils.select_proxy(url, proxies):
+            # The proxy makes the connection: what can be known here is where the name leads.
+            guard.addresses(str(where.hostname), where.port or port_by_scheme[where.scheme])
+        self._deadline.check(guard.shown(url))
+        self._adapter.max_delay = left = self._deadline.left()
+        kwargs["timeout"] = _within(kwargs.get("timeout"), self._limits, left)
+        return super().send(request, **kwargs)
+
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
+        """Take credentials out of a request that is sent on to another host; add none."""
+        if self.should_strip_auth(str(response.request.url), str(prepared_request.url)):
+            prepared_request.headers.pop("Authorization", None)
+
+    def get_redirect_target(self, resp: Response) -> str | None:
+        """Where a reply sends us; refused when from there on anybody could listen or change it."""
+        target = super().get_redirect_target(resp)
+        if target is None:
+            return None
+        resp.close()  # requests would read its body to the end, and it may have none
+        if urlsplit(resp.url).scheme == "https" and urlsplit(target).scheme == "http":
+            raise refuse(Code.REMOTE_FORBIDDEN, guard.shown(resp.url),
+                         found=f"sent on to {guard.shown(target)}",
+                         expected="an address that begins with https://",
+                         remedy="correct the address in the definition")
+        return target
+
+
+def _as_it_is(request: PreparedRequest) -> PreparedRequest:
+    """No credentials; without it, requests would look for some in .netrc."""
+    return request
+
+
+class _Adapter(LimiterAdapter):
+    """Rate, retries, and connections that are guarded."""
+
+    def __init__(self, limits: FetchLimits, deadline: Deadline) -> None:
+        self._deadline = deadline
+        super().__init__(limiter=_limiter(limits.per_second), max_retries=_Patience.of(
+            limits, deadline), pool_maxsize=limits.per_host, pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Have all connections made by `connection`."""
+        context = create_urllib3_context()
+        context.sslsocket_class = HurriedTLS
+        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = pool_classes(self._deadline)
+
+
+def _within(timeout: Any, limits: FetchLimits, left: float) -> tuple[float, float]:
+    """Seconds to connect and to wait for bytes: as asked for or by default, and not beyond."""
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return (min(connect or limits.connect_seconds, left), min(read or limits.stall_seconds, left))
+
+
+@cache
+def _limiter(per_second: float) -> Limiter:
+    """One for all sessions of this process: a service does not care how many there are."""
+    rate = Rate(max(1, round(per_second)), round(Duration.SECOND * max(1.0, 1 / per_second)))
+    return Limiter(HostBucketFactory(rates=[rate]))
+
+
+class _Patience(Retry):
+    """Retries that never wait beyond the deadline, and do not ask again what was too slow."""
+
+    def __init__(self, *args: Any, deadline: Deadline, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._deadline = deadline
+
+    @classmethod
+    def of(cls, limits: FetchLimits, deadline: Deadline) -> _Patience:
+        """As limits say; queries are sent as POST and change nothing, so they are sent again."""
+        return cls(limits.retries, redirect=False, allowed_methods=None, status_forcelist=AGAIN,
+                   backoff_factor=0.5, backoff_max=_LONGEST_WAIT, backoff_jitter=0.5,
+                   raise_on_status=False, deadline=deadline)
+
+    def new(self, **kw: Any) -> _Patience:
+        """As in urllib3."""
+        return super().new(deadline=self._deadline, **kw)
+
+    def increment(self, *args: Any, **kwargs: Any) -> _Patience:
+        """As in urllib3; an answer that did not come in time would not come the next time."""
+        error = kwargs.get("error")
+        if isinstance(error, (ReadTimeoutError, NameResolutionError)):
+            raise error
+        return super().increment(*args, **kwargs)
+
+    def sleep(self, response: Any = None) -> None:
+        """Wait as long as the service asks, or a little longer each time."""
+        wait = self._asked(response) or self.get_backoff_time()
+        if wait > self._deadline.left():
+            raise self._deadline.passed("service", f"a service that asks to wait {wait:.0f} s")
+        time.sleep(wait)
+
+    def _asked(self, response: Any) -> float:
+        try:
+            return self.get_retry_after(response) or 0.0 if response else 0.0
+        except (InvalidHeader, ValueError, OverflowError):
+            return 0.0

@@ -17,6 +17,7 @@ from requests import Response, Session
 from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
+from pz_tsm_core.files import digest_file
 from pz_tsm_core.model.retrieval import FetchLimits
 from pz_tsm_core.remote.deadline import Deadline
 from pz_tsm_core.remote.errors import passing, plainly
@@ -58,7 +59,8 @@ class Received:
     Parameters
     ----------
     validator : by which the server tells this edition from others; empty where it does not
-    name : by which the server calls it, to tell its format by; leads nowhere
+    name : by which the server calls it, to tell its format by; leads nowhere, and is empty for a
+        file that was there already
     """
 
     path: Path
@@ -96,13 +98,23 @@ class Transfer:
         again = Retrying(retry=retry_if_exception(_may_pass), after=self._count,
                          wait=self._pause, stop=self._is_enough, reraise=True)
         try:
-            return again(self._once)
+            return self._there() or again(self._once)
         except OSError as error:  # those of the network are told already
             raise refuse(
                 Code.STORE_IO, str(self._order.target), found=error.strerror or str(error),
                 expected="a folder with room, that can be written to",
                 remedy="make room there, or name another",
             ) from error
+
+    def _there(self) -> Received | None:
+        """The file, when a former call has brought this very edition."""
+        order, edition = self._order, self._part.whole
+        if edition is None or not order.validator or edition.validator != order.validator:
+            return None
+        size, sha256 = order.target.stat().st_size, digest_file(order.target)
+        if edition.bytes not in (None, size) or order.sha256 not in ("", sha256):
+            return None
+        return Received(order.target, size, sha256, edition.validator)
 
     def _once(self) -> Received:
         self._before = kept = self._kept()
@@ -115,7 +127,7 @@ class Transfer:
 
         The last of them is asked for again: what is whole already is no range beyond the end.
         """
-        edition = self._part.edition() if self._ranges else None
+        edition = self._part.edition if self._ranges else None
         if edition is None or not edition.if_range:
             return 0
         expected = self._order.validator
@@ -123,7 +135,7 @@ class Transfer:
 
     def _ask(self, kept: int) -> Response:
         headers = {"Accept-Encoding": "identity"}
-        edition = self._part.edition()
+        edition = self._part.edition
         if kept and edition:
             headers |= {"Range": f"bytes={kept}-", "If-Range": edition.if_range}
         order = self._order
@@ -140,7 +152,7 @@ class Transfer:
         if reply.status_code != HTTPStatus.PARTIAL_CONTENT:
             self._part.begin(edition)
             return 0
-        known = self._part.edition()
+        known = self._part.edition
         if known is None or known.differs(edition):
             raise self._other_edition()
         if range_start(reply.headers) != kept:
@@ -189,7 +201,7 @@ class Transfer:
 
     def _checked(self, reply: Response, *, resumed: bool) -> Received:
         """Move what came to its place, if it is what was ordered."""
-        order, size, sha256 = self._order, self._part.size, self._part.sha256()
+        order, size, sha256 = self._order, self._part.size, digest_file(self._part.path)
         if order.bytes not in (None, size) or order.sha256 not in ("", sha256):
             self._part.drop()
             if resumed:  # the fault may be of the pieces: once more, in one

@@ -15,7 +15,9 @@ from pz_tsm_core.remote.validators import Edition
 
 
 class Part:
-    """The first bytes of a file, beside its place, and of which edition of it they are.
+    """The first bytes of a file, beside its place, and a note of which edition of it they are.
+
+    The note stays when the file is whole: so whoever comes for the same edition finds it.
 
     Parameters
     ----------
@@ -25,7 +27,7 @@ class Part:
 
     def __init__(self, target: Path, url: str) -> None:
         self.path = target.with_name(target.name + ".part")
-        self._note = target.with_name(target.name + ".part.json")
+        self._note = target.with_name(target.name + ".from.json")
         self._target = target
         # Addresses may hold what is not to stand on disk (signatures).
         self._origin = hashlib.sha256(url.encode()).hexdigest()
@@ -35,15 +37,15 @@ class Part:
         """Bytes that have come."""
         return self.path.stat().st_size if self.path.exists() else 0
 
+    @property
     def edition(self) -> Edition | None:
         """Of which the bytes are; None when there are none, or nobody knows."""
-        try:
-            note = json.loads(self._note.read_text("utf-8"))
-            if note.pop("origin") != self._origin or not self.size:
-                return None
-            return Edition(**note)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
+        return self._noted() if self.size else None
+
+    @property
+    def whole(self) -> Edition | None:
+        """Of which the file at its place is; None when there is none, or nobody knows."""
+        return self._noted() if self._target.exists() and not self.path.exists() else None
 
     def begin(self, edition: Edition) -> None:
         """Forget what there is, for an edition of which nothing has come yet."""
@@ -65,19 +67,20 @@ class Part:
         self._note.unlink(missing_ok=True)  # first: bytes without a note are never gone on with
         self.path.unlink(missing_ok=True)
 
-    def sha256(self) -> str:
-        """Digest of the bytes that have come."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
     def finish(self) -> None:
         """Move it to its place, where it survives a loss of power."""
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
         self.path.replace(self._target)
-        self._note.unlink(missing_ok=True)
         folder = os.open(self._target.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    def _noted(self) -> Edition | None:
+        try:
+            note = json.loads(self._note.read_text("utf-8"))
+            return Edition(**note) if note.pop("origin") == self._origin else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None

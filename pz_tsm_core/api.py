@@ -15,13 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core import legacy
-from pz_tsm_core.display.surveys import (
-    check_survey,
-    explain_flags,
-    find_survey,
-    list_surveys,
-    show_survey,
-)
+from pz_tsm_core.display.rules import check_survey, explain_flags
+from pz_tsm_core.display.surveys import find_survey, list_surveys, show_survey
 from pz_tsm_core.dust import open_dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.files import expanded

@@ -124,7 +124,7 @@ def check(
     It ends with 1 if there is any, and says what is only odd. The rule file of an existing
     pipeline, such as flags_translation.yaml, is checked as well: each of its expressions.
     """
-    from pz_tsm_core.display.surveys import check_survey
+    from pz_tsm_core.display.rules import check_survey
 
     try:
         page = check_survey(*files, sample=sample)
@@ -155,7 +155,7 @@ def explain(  # noqa: PLR0917 - typer calls it by keywords
 
     Rows are counted by rule and by native value, and are those that become measurements.
     """
-    from pz_tsm_core.display.surveys import explain_flags
+    from pz_tsm_core.display.rules import explain_flags
 
     at = opened(store, principal, right)
     _print(explain_flags(table, survey, survey_path=survey_path, store=at), as_json)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 import yaml
@@ -148,3 +151,11 @@ def test_columns_that_a_table_lacks_are_refused(own):
     with pytest.raises(tsm.TsmError) as refused:
         tsm.explain_flags(pd.DataFrame(ROWS).drop(columns=["Q", "RA"]), own / "own.yaml")
     assert refused.value.codes == (Code.TABLE_MISSING_COLUMN,) * 2
+
+
+def test_a_list_and_a_card_wait_for_no_library_of_tables():
+    code = ("import sys; from pz_tsm_core.display.surveys import list_surveys, show_survey; "
+            "str(list_surveys('desi')), str(show_survey('vandels')); "
+            "print(*{'pandas', 'astropy', 'lsdb'}.intersection(sys.modules))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

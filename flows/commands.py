@@ -34,6 +34,9 @@ def run(
     store: StoreOption = None,
     principal: PrincipalOption = "local",
     right: RightOption = None,
+    fetch: Annotated[str | None, typer.Option(
+        help="When to ask the sources of surveys without a file: never, if-changed or always. "
+        "(default: as the recipe says)", autocompletion=completion.policies)] = None,
 ) -> None:
     """Make what a recipe asks for; what is there already is kept."""
     from flows.closing import closing
@@ -42,8 +45,9 @@ def run(
     from flows.preflight import require_services
     from flows.progress import view
 
-    wanted, at = _load(recipe), _at(store, principal, right)
-    pin(wanted, at.open())  # mistakes are told before anything is started
+    wanted, at = _fetching(_load(recipe), fetch), _at(store, principal, right)
+    # Mistakes are told before anything is started.
+    pin(wanted, at.open(), absent=None if wanted.redshifts.fetch == "never" else str)
     require_services(wanted.cluster)
     if sys.stdout.isatty():
         typer.echo("starting; a private Prefect server takes some seconds")
@@ -68,7 +72,7 @@ def plan(
 
     wanted, opened = _load(recipe), _at(store, principal, right).open()
     planner = Planner(opened, Journal(opened, wanted.name))
-    order_for(wanted)(wanted, pin(wanted, opened), planner)
+    order_for(wanted)(wanted, pin(wanted, opened, absent=planner.absent), planner)
     for step in planner.steps:
         typer.echo(f"{step.state:<9}{step.label:<32}{step.why or told(step.rows)}".rstrip())
 
@@ -87,6 +91,17 @@ def _again(recipe: Path, store: str | None, principal: str, rights: list[str] | 
                *(["--principal", principal] if principal != "local" else []),
                *(word for right in rights or () for word in ("--right", right))]
     return shlex.join([str(recipe), *options])
+
+
+def _fetching(recipe: Recipe, policy: str | None) -> Recipe:
+    """The recipe, with another word on when to ask the sources."""
+    from pz_tsm_core.model.document import checked
+    from pz_tsm_core.model.recipe import Redshifts
+
+    if policy is None:
+        return recipe
+    redshifts = checked(Redshifts, **{**recipe.redshifts.model_dump(), "fetch": policy})
+    return recipe.model_copy(update={"redshifts": redshifts})
 
 
 def _load(path: Path) -> Recipe:

@@ -7,7 +7,7 @@ and no other stage made is found and read here, so that all mistakes are reporte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,24 +18,37 @@ from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, strictest
 from pz_tsm_core.model.pins import CatalogPin, DustPin, FilePin
 from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.product import ProductKind, ProductVersion
-from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, TableSource, is_address
+from pz_tsm_core.model.recipe import (
+    ObjectCatalog,
+    Recipe,
+    Redshifts,
+    SurveyFile,
+    TableSource,
+    is_address,
+)
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.stages import COMBINE
 from pz_tsm_core.model.survey import Survey
-from pz_tsm_core.recipes import check_recipe, survey_of_entry
+from pz_tsm_core.recipes import check_recipe, survey_of_entry, wanted_of_entry
 from pz_tsm_core.releases import get_release, release_keys
 from pz_tsm_core.sky.catalog import pin_catalog
 from pz_tsm_core.store import Store
 from pz_tsm_core.surveys import own_surveys, survey_of_table
 from pz_tsm_core.tables import digest
+from tasks.fetch import label_of
 
 
 @dataclass(frozen=True)
 class Source:
-    """Native redshifts, in a file or in the store already, and the survey whose shape they have."""
+    """Native redshifts, in a file or in the store already, and the survey whose shape they have.
+
+    Parameters
+    ----------
+    native : in a plan also what stands for a survey that was never fetched
+    """
 
     survey: Survey
-    native: FilePin | ArtifactRef
+    native: Any
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,13 @@ class Pins:
     dust: DustPin | None = None
 
 
-def pin(recipe: Recipe, store: Store) -> Pins:
+def pin(recipe: Recipe, store: Store, *, absent: Callable[[str], Any] | None = None) -> Pins:
     """Find and read whatever the recipe names.
+
+    Parameters
+    ----------
+    absent : gives what stands for a survey that is yet to be fetched, by its label; without it
+        such a survey is a mistake
 
     Raises
     ------
@@ -65,7 +83,7 @@ def pin(recipe: Recipe, store: Store) -> Pins:
     problems.extend(_missing_products(recipe.redshifts, store))
     problems.raise_if_any()
     redshifts = recipe.redshifts
-    pins = Pins(_sources(redshifts, store), _compilation(redshifts, store))
+    pins = Pins(_sources(redshifts, store, absent), _compilation(redshifts, store))
     if recipe.catalog:
         pins = replace(pins, **_sky(recipe.catalog, recipe.photometry))
     store.products.check(recipe.name, product_kind(recipe), _access_of(pins))
@@ -80,7 +98,7 @@ def product_kind(recipe: Recipe) -> ProductKind:
 def _access_of(pins: Pins) -> Access:
     """Who will see the result: those who may see all that goes in."""
     inputs = [*(source.native for source in pins.sources), pins.compilation, pins.catalog]
-    return strictest(each.access for each in inputs if each is not None)
+    return strictest(each.access for each in inputs if hasattr(each, "access"))
 
 
 def _entries(redshifts: Redshifts) -> tuple[TableSource, ...]:
@@ -101,12 +119,33 @@ def _missing_products(redshifts: Redshifts, store: Store) -> Iterator[Problem]:
         yield from error.problems
 
 
-def _sources(redshifts: Redshifts, store: Store) -> tuple[Source, ...]:
-    own = own_surveys(redshifts.survey_path)
-    surveys = [Source(survey_of_entry(each, own), _native(each, store))
-               for each in redshifts.surveys]
+def _sources(
+    redshifts: Redshifts, store: Store, absent: Callable[[str], Any] | None
+) -> tuple[Source, ...]:
+    own, problems = own_surveys(redshifts.survey_path), Problems()
+    surveys = []
+    for each in redshifts.surveys:
+        survey = survey_of_entry(each, own)
+        try:
+            native = _fetched(each, survey, store) if each.fetched else _native(each, store)
+        except TsmError as error:
+            if absent is None or error.codes != (Code.SOURCE_MISSING,):
+                problems.extend(error.problems)
+                continue
+            native = absent(label_of(each))
+        surveys.append(Source(survey, native))
+    problems.raise_if_any()
     tables = [Source(survey_of_table(each), _native(each, store)) for each in redshifts.tables]
     return (*surveys, *tables)
+
+
+def _fetched(entry: SurveyFile, survey: Survey, store: Store) -> ArtifactRef:
+    """What the store has of a survey; nobody else is asked."""
+    from pz_tsm_core.remote import Reach
+    from pz_tsm_core.retrieval import fetch_survey
+
+    return fetch_survey(store, survey, wanted_of_entry(entry), reach=Reach(), policy="never",
+                        access=entry.access).ref
 
 
 def _native(entry: TableSource, store: Store) -> FilePin | ArtifactRef:

@@ -56,6 +56,10 @@ class Planner:
         self.steps.append(Step(label, "cached", rows=rows))
         return manifest.ref
 
+    def absent(self, label: str) -> Unmade:
+        """Note a survey that was never fetched."""
+        return self._lacks(Step(label, "missing", "never fetched"))
+
     def _lacks(self, step: Step) -> Unmade:
         self.steps.append(step)
         return Unmade(step.label)

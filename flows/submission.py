@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -12,8 +13,10 @@ from flows.order import Order, distinct
 from flows.pins import pin, product_kind
 from pz_tsm_core.errors import Problem, TsmError
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
-from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.model.recipe import Recipe, SurveyFile
+from pz_tsm_core.model.retrieval import FetchPolicy
 from tasks.deliver import deliver
+from tasks.fetch import fetch_task
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
 
 #: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
@@ -39,6 +42,10 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     """
     store = at.open()
     _listen(Journal(store, recipe.name))
+    redshifts = recipe.redshifts
+    if redshifts.fetch != "never":
+        fetch_entries([each for each in redshifts.surveys if each.fetched],
+                      redshifts.survey_path, redshifts.fetch, at)
     submission = Submission(at)
     result = order(recipe, pin(recipe, store), submission)
     made = submission.settle()
@@ -47,6 +54,24 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     label = next(label for label, ref in made.items() if ref == given)
     store.products.add(recipe.name, product_kind(recipe), made, label)
     return given
+
+
+def fetch_entries(
+    entries: Iterable[SurveyFile], survey_path: str | None, policy: FetchPolicy, at: StoreAt
+) -> list[ArtifactRef]:
+    """Have surveys fetched, all at once, inside a flow; give their artifacts.
+
+    Raises
+    ------
+    TsmError
+        with the problems of all that failed; the others are in the store.
+    """
+    futures = [fetch_task().submit(entry, survey_path, policy, at) for entry in entries]
+    for future in futures:
+        future.wait()
+    states = [future.state for future in futures]
+    _raise_failures(states)
+    return [future.result() for future in futures]
 
 
 def _listen(journal: Journal) -> None:
@@ -78,14 +103,18 @@ class Submission:
         """Wait for everything; give each result by its label, or raise what went wrong anywhere."""
         for _, future in self._futures:
             future.wait()
-        states = [future.state for _, future in self._futures]
-        failed = [state for state in states if state.is_failed() or state.is_crashed()]
-        if failed:
-            _raise_all([state.result(raise_on_failure=False) for state in failed])
+        _raise_failures([future.state for _, future in self._futures])
         made: dict[str, ArtifactRef] = {}
         for label, future in self._futures:
             made[distinct(label, made)] = future.result()
         return made
+
+
+def _raise_failures(states: Iterable[Any]) -> None:
+    """Bring home what went wrong in any task; nothing when nothing did."""
+    failed = [state for state in states if state.is_failed() or state.is_crashed()]
+    if failed:
+        _raise_all([state.result(raise_on_failure=False) for state in failed])
 
 
 def _raise_all(errors: list[Exception]) -> None:

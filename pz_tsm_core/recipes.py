@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from pz_tsm_core.dust.sfd import sfd_files
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import expanded, read_document
-from pz_tsm_core.model.document import Document, Loc, build
+from pz_tsm_core.model.document import Document, Loc, build, checked
 from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
+from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.sky.catalog import is_hats, require_hats
@@ -78,6 +79,8 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
     for entry in (*content["redshifts"]["surveys"], *content["redshifts"]["tables"]):
         for key in {"file", "definition"} & {key for key, value in entry.items() if value}:
             entry[key] = absolute(entry[key])
+        if entry.get("region") and (root / expanded(entry["region"])).is_file():
+            entry["region"] = absolute(entry["region"])
     if content["redshifts"]["survey_path"]:
         content["redshifts"]["survey_path"] = absolute(content["redshifts"]["survey_path"])
     if content["catalog"]:
@@ -99,6 +102,19 @@ def survey_of_entry(entry: SurveyFile, own: Mapping[str, Survey] | None = None) 
     if entry.definition is not None:
         return own_definition(Path(entry.definition))
     return get_survey(entry.survey or "", own)
+
+
+def wanted_of_entry(entry: SurveyFile) -> Wanted:
+    """The part of a survey that an entry of `redshifts.surveys` has fetched.
+
+    Raises
+    ------
+    TsmError
+        for a region that is none.
+    """
+    from pz_tsm_core.surveys.fields import region_of
+
+    return checked(Wanted, rows=entry.rows, **(region_of(entry.region) if entry.region else {}))
 
 
 def _dotted(loc: Loc) -> str:
@@ -130,7 +146,10 @@ def _check_redshifts(redshifts: Redshifts, check: _Check) -> None:
             check.passes((*loc, "definition"), partial(survey_of_entry, survey), inside=True)
         elif own is not None:  # else a key may be one of those that cannot be read
             check.passes((*loc, "survey"), partial(survey_of_entry, survey, own))
-        check.file((*loc, "file"), survey.file)
+        if survey.fetched:
+            check.passes((*loc, "region"), partial(wanted_of_entry, survey))
+        else:
+            check.file((*loc, "file"), survey.file)
     for index, table in enumerate(redshifts.tables):
         loc = ("redshifts", "tables", index)
         check.file((*loc, "file"), table.file)

@@ -81,7 +81,8 @@ class StageEvent:
 listener: ContextVar[Callable[[StageEvent], None] | None] = ContextVar("listener", default=None)
 
 
-def _tell(event: StageEvent) -> None:
+def tell(event: StageEvent) -> None:
+    """Let whoever listens hear of an event."""
     if hear := listener.get():
         hear(event)
 
@@ -136,23 +137,23 @@ class StageTask(Generic[P]):
         label, request = self.label(*args, **kwargs), self.request(*args, **kwargs)
         # Somebody else may have published it since this run looked last.
         if manifest := store.find(request.address):
-            _tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
+            tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
             return manifest
 
         def fill(draft: Draft) -> None:
             self._compute(draft, store, *args, **kwargs)
             point(f"computed.{self.name}")
 
-        _tell(StageEvent(label, Moment.RUNNING, request))
+        tell(StageEvent(label, Moment.RUNNING, request))
         began = time.monotonic()
         try:
             manifest = store.publish(request, fill)
         except BaseException as error:
             moment = Moment.RETRYING if isinstance(error, TransientError) else Moment.FAILED
-            _tell(StageEvent(label, moment, request, seconds=time.monotonic() - began))
+            tell(StageEvent(label, moment, request, seconds=time.monotonic() - began))
             raise
         seconds = time.monotonic() - began
-        _tell(StageEvent(label, Moment.DONE, request, _rows(manifest), seconds))
+        tell(StageEvent(label, Moment.DONE, request, _rows(manifest), seconds))
         return manifest
 
     def submit(self, at: StoreAt, *args: Any, **kwargs: Any) -> Any:
@@ -184,7 +185,7 @@ class StageTask(Generic[P]):
             retries=self._retries,
             retry_delay_seconds=exponential_backoff(self._first_delay_seconds),
             retry_jitter_factor=JITTER,
-            retry_condition_fn=_may_pass_by_waiting,
+            retry_condition_fn=may_pass_by_waiting,
         )(body)
 
     def _dress(self, body: Callable[..., ArtifactRef]) -> None:
@@ -203,7 +204,7 @@ class StageTask(Generic[P]):
         store = StoreAt.model_validate(parameters["at"]).open()
         if manifest := store.find(request.address):
             label = self._label.format(**parameters)
-            _tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
+            tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
         else:
             (store.beside(PREFECT_RESULTS) / request.address).unlink(missing_ok=True)
         return request.address
@@ -226,7 +227,7 @@ def stage_task(
     return decorate
 
 
-def _may_pass_by_waiting(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def may_pass_by_waiting(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Retry what waiting may cure; a wrong recipe or file stays wrong."""
     return isinstance(state.data, TransientError)
 

@@ -27,6 +27,30 @@ def surveys(incomplete: str) -> Iterator[str]:
     return (key for key in keys if key.startswith(incomplete))
 
 
+def policies(incomplete: str) -> Iterator[str]:
+    """When to ask a source."""
+    from typing import get_args
+
+    from pz_tsm_core.model.retrieval import FetchPolicy
+
+    return (policy for policy in get_args(FetchPolicy) if policy.startswith(incomplete))
+
+
+def services(incomplete: str) -> Iterator[str]:
+    """Names of the services that are known."""
+    from pz_tsm_core.sources import SERVICES
+
+    return (name for name in sorted(SERVICES) if name.startswith(incomplete))
+
+
+def regions(incomplete: str) -> Iterator[str]:
+    """Fields of the sky that have a name, and files with a MOC."""
+    from pz_tsm_core.surveys.fields import fields
+
+    yield from (name for name in sorted(fields()) if name.startswith(incomplete))
+    yield from files(incomplete)
+
+
 def products(incomplete: str) -> Iterator[str]:
     """Names of the products that this principal sees in the usual store."""
     from pz_tsm_core.errors import TsmError

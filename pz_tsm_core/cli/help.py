@@ -24,10 +24,16 @@ class Panel(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """Where a command stands in the help, and how it is used."""
+    """Where a command stands in the help, and how it is used.
+
+    Parameters
+    ----------
+    online : examples that ask services of others, and which no test types
+    """
 
     panel: Panel
-    examples: tuple[str, ...]
+    examples: tuple[str, ...] = ()
+    online: tuple[str, ...] = ()
 
 
 COMMANDS = {
@@ -70,6 +76,11 @@ COMMANDS = {
         "tsm surveys explain vandels sky/surveys/vandels.parquet",
         "tsm surveys explain my_vandels.survey.yaml sky/surveys/vandels.parquet --json",
     )),
+    "fetch": Shown(Panel.STORE, online=(
+        "tsm fetch vandels gama_dr4",
+        "tsm fetch desi_dr1 --region ecdfs --rows 1000",
+        "tsm fetch vandels --region 'cone 53.16 -27.8 0.3' --policy always",
+    )),
     "put": Shown(Panel.STORE, (
         "tsm put sky/my_redshifts.csv",
         "tsm put sky/my_redshifts.csv --name mine --private",
@@ -105,6 +116,6 @@ class Ordered(TyperGroup):
 def shown(command: str) -> dict[str, Any]:
     """What typer is told of a command beside its function."""
     told = COMMANDS.get(command, Shown(Panel.STORE, ()))
-    lines = ["Examples:", *(f"  $ {example}" for example in told.examples)]
+    lines = ["Examples:", *(f"  $ {example}" for example in (*told.examples, *told.online))]
     return {"rich_help_panel": told.panel.value,
             "epilog": "\n".join(lines) if told.examples else None}

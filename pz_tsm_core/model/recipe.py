@@ -21,6 +21,7 @@ from pz_tsm_core.model.policy import (
 )
 from pz_tsm_core.model.product import ProductName, ProductRef, is_ref
 from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
+from pz_tsm_core.model.retrieval import FetchPolicy
 
 Path = Annotated[str, StringConstraints(min_length=1)]
 
@@ -43,24 +44,49 @@ class TableSource(Value):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.file is None) == (self.product is None):
+        if not (self.fetched or (self.file is None) != (self.product is None)):
             raise ValueError("exactly one of `file` and `product`")
         if self.product is not None and self.access != PUBLIC:
             raise ValueError("no `access`: a product brings its own")
         return self
 
+    @property
+    def fetched(self) -> bool:
+        """Whether it comes from where it is published."""
+        return False
+
 
 class SurveyFile(TableSource):
-    """A table in the native shape of a survey: by its key, or as defined by a file beside."""
+    """A table in the native shape of a survey: by its key, or as defined by a file beside.
+
+    Without `file` and `product` it is fetched from where the survey is published.
+
+    Parameters
+    ----------
+    region : the part that is fetched: a field, `cone RA DEC RADIUS`, `box RA RA DEC DEC` in
+        degrees, or a file with a MOC
+    rows : at most so many, for a trial
+    service : one of those that give the survey; by default the first
+    """
 
     survey: Name | None = None  # of the registry, or of `survey_path`
     definition: Path | None = None  # a YAML file in the form of the registry's own
+    region: Annotated[str, StringConstraints(min_length=1)] | None = None
+    rows: int | None = Field(default=None, gt=0)
+    service: Name | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
         if (self.survey is None) == (self.definition is None):
             raise ValueError("exactly one of `survey` and `definition`")
+        if not self.fetched and (self.region or self.rows or self.service):
+            raise ValueError("no `region`, `rows` or `service` beside `file` or `product`")
         return self
+
+    @property
+    def fetched(self) -> bool:
+        """Whether it comes from where it is published."""
+        return self.file is None and self.product is None
 
 
 class UserTable(TableSource):
@@ -87,6 +113,8 @@ class Redshifts(Value):
     tables: tuple[UserTable, ...] = ()
     #: A folder of definitions of one's own, which `surveys` name like registered ones.
     survey_path: Path | None = None
+    #: When the sources of surveys without a file are asked: by default the store has them already.
+    fetch: FetchPolicy = "never"
     #: A product, or the address of a `combine` artifact in the store.
     compilation: Annotated[str, AfterValidator(_product_or_address)] | None = None
 

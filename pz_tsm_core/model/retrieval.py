@@ -95,11 +95,16 @@ class ColumnSaid(Value):
 
 
 class FetchRequest(Value):
-    """All that decides what a retrieval asks for; a former one counts only if it is equal."""
+    """All that decides what a retrieval asks for; a former one counts only if it is equal.
+
+    Parameters
+    ----------
+    sources : the parts of the catalogue, all of one service
+    """
 
     survey: str
     release: str
-    source: Source
+    sources: tuple[Source, ...]
     columns: tuple[str, ...]  # native names, sorted
     wanted: Wanted = Wanted()
 
@@ -109,9 +114,11 @@ class FetchRecord(Value):
 
     Parameters
     ----------
-    validator : by which the source tells whether it has changed (an ETag, a date); empty if none
+    validators : of each part, by which it tells whether it has changed (an ETag, a date); empty
+        where it has none
     columns : as the source declared them, by native name
-    count : rows that the source said it has
+    rows : that came; what lies outside the wanted region is among them
+    given : rows of the artifact
     ref : the artifact
     fetched, checked : UTC, ISO 8601; when the rows came, and when the source was last asked
     """
@@ -121,11 +128,10 @@ class FetchRecord(Value):
     schema_: Literal[1] = Field(default=1, alias="schema")
     product: ProductName
     request: FetchRequest
-    validator: str = ""
+    validators: tuple[str, ...] = ()
     columns: dict[str, ColumnSaid] = Field(default_factory=dict)
-    count: int | None = None
     rows: int
-    bytes: int
+    given: int
     ref: ArtifactRef
     access: Access = PUBLIC
     fetched: str

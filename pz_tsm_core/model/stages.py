@@ -75,6 +75,8 @@ EXPORT = Stage("export", 1, ("pyarrow", "h5py"))
 #: Metrics, the page that shows them, and whom to cite.
 REPORT = Stage("report", 2, ("matplotlib", "jinja2"))
 
+#: A survey from where it is published; known by its content, which no request tells beforehand.
+FETCH = Stage("fetch", 1)
 #: A table of a user, read and checked; no part of the way that a recipe describes.
 PUT = Stage("put", 1, ("pyarrow", "astropy"))
 

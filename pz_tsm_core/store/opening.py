@@ -39,3 +39,14 @@ def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:
         )
     root = root.absolute()
     return Store(str(root), principal, PosixBackend(root))
+
+
+def as_store(store: Store | str | Path | None = None) -> Store:
+    """The store that somebody means: an open one, the one at a location, or the usual one.
+
+    Who opens it is said by PZ_TSM_PRINCIPAL, as for the command line.
+    """
+    if isinstance(store, Store):
+        return store
+    principal = Principal(name=os.environ.get("PZ_TSM_PRINCIPAL", LOCAL.name))
+    return open_store(store or default_location(), principal)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ from pz_tsm_core.store.making import agreed, fill_draft
 from pz_tsm_core.store.products import Products
 from pz_tsm_core.store.records import Records
 from pz_tsm_core.store.refusals import LOST, admit, io_errors
-from pz_tsm_core.store.seal import DamageError
+from pz_tsm_core.store.seal import DamageError, sealed, unsealed
 from pz_tsm_core.store.verify import Verified, verify
 
 _LOG = logging.getLogger(__name__)
@@ -179,7 +180,58 @@ class Store:
         if self.hold(request.address):
             with io_errors(self.location):
                 standing = self._whole(key)
-        return standing or self._make(request, key, fill)
+        return standing or self._make(request, fill)
+
+    def take_in(
+        self, fill: Callable[[Draft], None], request_of: Callable[[Draft], StageRequest]
+    ) -> Manifest:
+        """Publish what `fill` makes at the address that follows from it.
+
+        For what comes from outside: of a fetched table nothing but its content tells what it is.
+
+        Parameters
+        ----------
+        request_of : the request, from the filled draft
+
+        Raises
+        ------
+        TsmError
+            as `publish`.
+        """
+        with self._staging() as folder:
+            draft = Draft(folder)
+            fill_draft(draft, fill)
+            request = request_of(draft)
+            admit(self.principal, request.access, f"request {request.address}")
+            self.hold(request.address)
+            return self._offer(folder, draft, request)
+
+    def remember(self, name: str, said: Mapping[str, Any]) -> None:
+        """Keep a small record under a name, in place of a former one.
+
+        Raises
+        ------
+        TsmError
+            `store.io`
+        """
+        with io_errors(self.location):
+            self._backend.replace(f"{name}.json", sealed(said))
+
+    def recall(self, name: str) -> dict[str, Any] | None:
+        """The record under a name; None when there is none, or it is damaged.
+
+        Nothing rests on such a record: without it a source is asked once more.
+        """
+        with io_errors(self.location):
+            try:
+                content = self._backend.read(f"{name}.json")
+            except FileNotFoundError:
+                return None
+        try:
+            return unsealed(content, name, schema=1)
+        except DamageError as damage:
+            _LOG.warning("the record %s is damaged and left out: %s", name, str(damage))
+            return None
 
     def verify(self, version: ProductVersion) -> Verified:
         """Compare every byte that a version rests on with what was published.
@@ -209,19 +261,24 @@ class Store:
             collector = Collector(self._backend, self._inspector, self.products)
             return collector.collect(self.principal, dry_run=dry_run)
 
-    def _make(self, request: StageRequest, key: str, fill: Callable[[Draft], None]) -> Manifest:
+    def _make(self, request: StageRequest, fill: Callable[[Draft], None]) -> Manifest:
         with self._staging() as folder:
             self.hold(request.address)  # now there is a store
             draft = Draft(folder)
             fill_draft(draft, fill)
-            point("publish.filled")
-            with io_errors(self.location):
-                ours = manifests.make_manifest(request, draft)
-                while not self._backend.publish(folder, key, manifests.to_bytes(ours)):
-                    theirs = self._whole(key)
-                    if theirs is not None:
-                        return agreed(ours, theirs)
-                return ours
+            return self._offer(folder, draft, request)
+
+    def _offer(self, folder: Path, draft: Draft, request: StageRequest) -> Manifest:
+        """Publish a filled draft, unless somebody was faster and their artifact says the same."""
+        point("publish.filled")
+        key = key_of(request.stage, request.address)
+        with io_errors(self.location):
+            ours = manifests.make_manifest(request, draft)
+            while not self._backend.publish(folder, key, manifests.to_bytes(ours)):
+                theirs = self._whole(key)
+                if theirs is not None:
+                    return agreed(ours, theirs)
+            return ours
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pz_tsm_core.errors import Code, Problems, TsmError
-from pz_tsm_core.files import read_document
+from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build, parse_document
 from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
-from pz_tsm_core.model.survey import RuleList, Survey
+from pz_tsm_core.model.survey import RuleList, Source, Survey
 from pz_tsm_core.rules import Expression, Kind, parse
 
 _LISTS = ("quality", "object_class", "instrument_type")
@@ -42,14 +43,23 @@ class SurveyRules:
 
 
 def load_survey(path: Path) -> Survey:
-    """Read a survey definition from a YAML file.
+    """Read a survey definition from a YAML file; paths in its sources start at its folder.
 
     Raises
     ------
     TsmError
         with every mistake of the file, each with its line.
     """
-    return _survey(read_document(path, code=Code.SURVEY_INVALID))
+    survey = _survey(read_document(path, code=Code.SURVEY_INVALID))
+    sources = tuple(_beside(source, path.absolute().parent) for source in survey.sources)
+    return survey.model_copy(update={"sources": sources})
+
+
+def _beside(source: Source, folder: Path) -> Source:
+    """The source with the path of a local file or catalogue counted from a folder."""
+    if not source.url or ":" in source.url or source.service not in ("file", "hats"):
+        return source
+    return source.model_copy(update={"url": os.path.normpath(folder / expanded(source.url))})
 
 
 def read_survey(path: Path) -> Survey:

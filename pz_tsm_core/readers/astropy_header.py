@@ -83,18 +83,23 @@ class Header:
         """The columns and the masks that belong to them."""
         return [*names, *(self.masks[name] for name in names if name in self.masks)]
 
-    def apply_masks(self, table: pa.Table) -> pa.Table:
-        """The table without its columns of masks: what they mark is null."""
+    def without_masks(self, schema: pa.Schema) -> pa.Schema:
+        """The schema of what `apply_masks` gives."""
+        masks = {mask for name, mask in self.masks.items() if name in schema.names}
+        return pa.schema([field for field in schema if field.name not in masks], schema.metadata)
+
+    def apply_masks(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows without their columns of masks: what these mark is null."""
         masks = {name: mask for name, mask in self.masks.items()
-                 if {name, mask} <= set(table.column_names)}
+                 if {name, mask} <= set(batch.schema.names)}
         for name, mask in masks.items():
-            place = table.column_names.index(name)
-            column = table[name]
+            place = batch.schema.get_field_index(name)
+            column = batch[name]
             if column.type == pa.string():
                 column = column.fill_null("")  # the mask alone says which empty text is missing
-            hidden = pc.if_else(table[mask], pa.scalar(None, column.type), column)
-            table = table.set_column(place, table.schema.field(place), hidden)
-        return table.drop_columns(list(masks.values()))
+            hidden = pc.if_else(batch[mask], pa.scalar(None, column.type), column)
+            batch = batch.set_column(place, batch.schema.field(place), hidden)
+        return batch.drop_columns(list(masks.values()))
 
 
 def parse_header(text: str, source: Source) -> Header:

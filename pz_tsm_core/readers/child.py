@@ -5,15 +5,15 @@ Run as a file, so that nothing is imported, and no thread started, before the ne
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
 import re
 import resource
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pz_tsm_core.errors import Problem
     from pz_tsm_core.readers.facts import Facts
     from pz_tsm_core.readers.source import Source
+    from pz_tsm_core.readers.stream import TableStream
+    from pz_tsm_core.readers.table import Reader
 
 #: Memory of the interpreter and the libraries, before any table.
 OWN_MEMORY = 2 * 2**30
@@ -54,14 +56,17 @@ def main() -> int:
     from pz_tsm_core.readers.source import Source
     from pz_tsm_core.readers.table import FORMATS
 
-    reader: Callable[[Source], pa.Table | Facts] = getattr(
-        FORMATS[job["format"]].reader(), job["task"])
+    reader = FORMATS[job["format"]].reader()
     columns = None if job["columns"] is None else tuple(job["columns"])
     source = Source(Path(job["path"]), columns, Limits(**job["limits"]), job["where"], job["table"])
     watch(source.path)
     with os.fdopen(job["answer"], "wb") as answer:
         try:
-            write(carry_out(reader, source), answer, source)
+            if job["task"] == "describe":
+                tell(described(reader, source), answer, source)
+            else:
+                with streamed(reader, source) as stream:
+                    write(stream, answer, source)
         except TsmError as error:
             answer.seek(0)
             answer.truncate()
@@ -81,7 +86,7 @@ def bound(memory: int, seconds: float) -> None:
     ):
         hard = resource.getrlimit(what)[1]
         least = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS knows no bound on memory
+        with suppress(ValueError, OSError):  # macOS knows no bound on memory
             resource.setrlimit(what, (least, least))
 
 
@@ -118,12 +123,32 @@ def watch(path: Path) -> None:
     sys.addaudithook(see)
 
 
-def carry_out(reader: Callable[[Source], pa.Table | Facts], source: Source) -> pa.Table | Facts:
-    """Read or describe; whatever a parser raises is told as the fault of the file."""
+def described(reader: Reader, source: Source) -> Facts:
+    """Describe the table; whatever a parser raises is told as the fault of the file."""
+    with _blaming(source):
+        return reader.describe(source)
+
+
+@contextmanager
+def streamed(reader: Reader, source: Source) -> Iterator[TableStream]:
+    """Stream the table; whatever a parser raises is told as the fault of the file."""
+    with ExitStack() as opened:
+        with _blaming(source):
+            stream = opened.enter_context(reader.stream(source))
+        yield replace(stream, batches=_blamed(stream.batches, source))
+
+
+def _blamed(batches: Iterator[pa.RecordBatch], source: Source) -> Iterator[pa.RecordBatch]:
+    with _blaming(source):
+        yield from batches
+
+
+@contextmanager
+def _blaming(source: Source) -> Iterator[None]:
     from pz_tsm_core.errors import TsmError
 
     try:
-        return reader(source)
+        yield
     except TsmError:
         raise
     except Exception as error:  # noqa: BLE001 - parsers raise anything on bytes that are wrong
@@ -134,19 +159,30 @@ def carry_out(reader: Callable[[Source], pa.Table | Facts], source: Source) -> p
         raise source.damaged(told) from None
 
 
-def write(found: pa.Table | Facts, answer: BinaryIO, source: Source) -> None:
-    """Hand back a table as an Arrow file, facts as JSON."""
+def write(stream: TableStream, answer: BinaryIO, source: Source) -> None:
+    """Hand back a table as an Arrow file."""
     import pyarrow as pa
 
+    with _room(source):
+        with pa.ipc.new_file(answer, stream.schema) as file:
+            for batch in stream.batches:
+                file.write_batch(batch)
+        answer.flush()
+
+
+def tell(facts: Facts, answer: BinaryIO, source: Source) -> None:
+    """Hand back facts as JSON."""
+    with _room(source):
+        answer.write(json.dumps(asdict(facts)).encode())
+        answer.flush()
+
+
+@contextmanager
+def _room(source: Source) -> Iterator[None]:
     from pz_tsm_core.errors import Code, refuse
 
     try:
-        if isinstance(found, pa.Table):
-            with pa.ipc.new_file(answer, found.schema) as file:
-                file.write_table(found)
-        else:
-            answer.write(json.dumps(asdict(found)).encode())
-        answer.flush()
+        yield
     except OSError as error:
         raise refuse(Code.STORE_IO, source.where, found=error.strerror or str(error),
                      expected="room for the table in the folder for temporary files",

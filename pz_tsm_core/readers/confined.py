@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +25,7 @@ from pz_tsm_core.readers.facts import ColumnFacts, Facts
 from pz_tsm_core.readers.from_parquet import is_flat
 from pz_tsm_core.readers.scratch import OPEN_FILES, path_of, scratch
 from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers.stream import TableStream
 
 #: What the process ends with: it answered, or it refused and says why.
 ANSWERED, REFUSED = 0, 3
@@ -41,8 +42,11 @@ LEAST_SECONDS, BYTES_PER_SECOND = 60.0, 2**20
 MAX_WORDS = 2**24
 
 
-def read(name: str, source: Source) -> pa.Table:
-    """Read a table as the reader of `FORMATS[name]` does, in a process of its own.
+@contextmanager
+def stream(name: str, source: Source) -> Iterator[TableStream]:
+    """Stream a table as the reader of `FORMATS[name]` does, in a process of its own.
+
+    The process has ended, and the whole table is on disk, before the first row is given.
 
     Raises
     ------
@@ -50,17 +54,32 @@ def read(name: str, source: Source) -> pa.Table:
         what the reader refuses; `file.limit` when time or memory is over, `file.damaged` when
         the bytes end the process.
     """
-    with _asked("read", name, source) as (_, path):
-        try:
-            with pa.memory_map(str(path)) as file:
-                table = pa.ipc.open_file(file).read_all()
-            table.validate(full=True)
-        except (pa.ArrowException, OSError) as error:
-            raise source.damaged(f"bytes that mislead the parser: {error}") from None
-    if not all(is_flat(field.type) for field in table.schema):
-        raise source.damaged("bytes that mislead the parser: columns of several values")
-    source.check_size(len(table), 1)
-    return table
+    with _asked("stream", name, source) as (_, path), ExitStack() as opened:
+        with _checking(source):
+            # Not mapped into memory, where all that was ever looked at would stay.
+            file = pa.ipc.open_file(opened.enter_context(pa.OSFile(str(path))))
+            rows = file.count_rows()
+        if not all(is_flat(field.type) for field in file.schema):
+            raise source.damaged("bytes that mislead the parser: columns of several values")
+        source.check_size(rows, 1)
+        yield TableStream(file.schema, rows, _batches(file, source))
+
+
+def _batches(file: pa.ipc.RecordBatchFileReader, source: Source) -> Iterator[pa.RecordBatch]:
+    with _checking(source):
+        for number in range(file.num_record_batches):
+            batch = file.get_batch(number)
+            batch.validate(full=True)
+            yield batch
+
+
+@contextmanager
+def _checking(source: Source) -> Iterator[None]:
+    """Look at what came back as at anything that strangers' bytes have reached."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise source.damaged(f"bytes that mislead the parser: {error}") from None
 
 
 def describe(name: str, source: Source) -> Facts:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pz_tsm_core.readers.facts import Facts, facts_of
 from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers.stream import TableStream
+from pz_tsm_core.readers.types_of_text import Possible, cast
 
 #: What stands for a missing value.
 NULLS = ("", "null", "NULL", "nan", "NaN", "NAN", "NA", "N/A", "none", "None", "--")
 
 #: Longer lines are refused.
-BLOCK_BYTES = 16 * 2**20
-
-_WHOLE = r"^-?(?:0|[1-9][0-9]*)$"
-#: Digits that a float would not keep: leading zeros, or more than it holds.
-_FRAGILE = r"^-?(?:0[0-9]+|[0-9]{16,})$"
-_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+BLOCK_BYTES = 2 * 2**20
 
 _BOM = b"\xef\xbb\xbf"
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
@@ -51,18 +48,31 @@ class Delimited:
 
     delimiter: str
 
-    def read(self, source: Source) -> pa.Table:
-        """Read every column in the narrowest type that loses nothing of it."""
-        layout = Layout(self.delimiter, _comment_lines(source))
-        available = column_names(source, layout)
-        _check_names(source, layout, available)
-        text = read_text(source, layout, source.select(available))
-        return pa.table([_typed(column) for column in text.columns], names=text.column_names)
+    @contextmanager
+    def stream(self, source: Source) -> Iterator[TableStream]:
+        """Stream every column in the narrowest type that loses nothing of it."""
+        layout, types, rows = self._types(source)
+        schema = pa.schema(types.items())
+        text = text_batches(source, layout, schema.names)
+        yield TableStream(schema, rows, _typed(text, schema, source))
 
     def describe(self, source: Source) -> Facts:
         """Read the file for what its columns are: only their values tell."""
-        table = self.read(source)
-        return facts_of(len(table), table.schema)
+        _, types, rows = self._types(source)
+        return facts_of(rows, pa.schema(types.items()))
+
+    def _types(self, source: Source) -> tuple[Layout, dict[str, pa.DataType], int]:
+        """How the file is divided, the types of the wanted columns, and how many rows there are."""
+        layout = Layout(self.delimiter, _comment_lines(source))
+        available = column_names(source, layout)
+        _check_names(source, layout, available)
+        columns = {name: Possible() for name in source.select(available)}
+        rows = 0
+        for batch in text_batches(source, layout, list(columns)):
+            rows += len(batch)
+            for possible, text in zip(columns.values(), batch.columns, strict=True):
+                possible.see(text)
+        return layout, {name: possible.type for name, possible in columns.items()}, rows
 
 
 def _comment_lines(source: Source) -> int:
@@ -117,8 +127,10 @@ def _check_width(source: Source, layout: Layout) -> None:
         raise source.too_large(f"{count} columns", f"{source.limits.max_columns}")
 
 
-def read_text(source: Source, layout: Layout, names: Sequence[str]) -> pa.Table:
-    """Read columns as text, in the order asked for.
+def text_batches(
+    source: Source, layout: Layout, names: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Read columns as text, in the order asked for, batch by batch.
 
     Raises
     ------
@@ -126,16 +138,15 @@ def read_text(source: Source, layout: Layout, names: Sequence[str]) -> pa.Table:
         `file.damaged` for rows of unequal length or bytes that are no UTF-8, `file.limit`,
         `table.empty`.
     """
+    taken, rows = 0, 0
     try:
-        batches, taken, rows = [], 0, 0
         for batch in _open(source, layout, names):
             taken, rows = taken + batch.nbytes, rows + len(batch)
             source.check_memory(taken)
-            batches.append(batch)
+            yield batch
     except ValueError as error:  # ArrowInvalid, or a name that is no UTF-8
         raise _refusal(source, str(error)) from None
     source.check_size(rows, 1)
-    return pa.Table.from_batches(batches)
 
 
 def _open(
@@ -143,7 +154,7 @@ def _open(
 ) -> pacsv.CSVStreamingReader:
     return pacsv.open_csv(
         source.path,
-        pacsv.ReadOptions(block_size=BLOCK_BYTES, skip_rows=layout.skip),
+        pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, skip_rows=layout.skip),
         pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
         pacsv.ConvertOptions(
             include_columns=names,
@@ -163,30 +174,14 @@ def _refusal(source: Source, message: str) -> Exception:
         "encoding")
 
 
-def _typed(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column in the narrowest type that loses nothing."""
-    if text.null_count == len(text):
-        return pa.chunked_array([pa.nulls(len(text))])
-    trimmed = pc.utf8_trim_whitespace(text)
-    if _all(pc.match_substring_regex(trimmed, _WHOLE)):
-        return _first_cast(trimmed, pa.int64(), pa.uint64()) or text
-    if _all(pc.is_in(trimmed, pa.array(list(_TRUTH)), skip_nulls=True), trimmed):
-        return pc.equal(pc.utf8_lower(trimmed), "true")
-    if pc.any(pc.match_substring_regex(trimmed, _FRAGILE)).as_py():
-        return text
-    return _first_cast(trimmed, pa.float64()) or text
-
-
-def _all(holds: pa.ChunkedArray, values: pa.ChunkedArray | None = None) -> bool:
-    if values is not None:
-        holds = pc.or_(holds, pc.is_null(values))
-    return bool(pc.all(holds).as_py())
-
-
-def _first_cast(text: pa.ChunkedArray, *types: pa.DataType) -> pa.ChunkedArray | None:
-    for type_ in types:
+def _typed(
+    text: Iterable[pa.RecordBatch], schema: pa.Schema, source: Source
+) -> Iterator[pa.RecordBatch]:
+    """The values in their types."""
+    for batch in text:
         try:
-            return text.cast(type_)
-        except pa.ArrowInvalid:
-            continue
-    return None
+            yield pa.RecordBatch.from_arrays(
+                [cast(column, one.type) for column, one in zip(batch.columns, schema, strict=True)],
+                schema=schema)
+        except pa.ArrowInvalid as error:
+            raise source.damaged(f"other values than a moment ago: {error}") from None

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pz_tsm_core.readers.astropy_header import Declared, Header, parse_header
 from pz_tsm_core.readers.facts import Facts
-from pz_tsm_core.readers.from_csv import Layout, column_names, read_text
-from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers.from_csv import Layout, column_names, text_batches
+from pz_tsm_core.readers.source import BATCH_ROWS, Source
+from pz_tsm_core.readers.stream import TableStream, cut
 
 _DELIMITERS = (" ", ",")
 #: What stands for a missing value: nothing, and in files of the Gaia archive a word.
 _EMPTY, _GAIA_NULL = "", "null"
 
 
-def read(source: Source) -> pa.Table:
-    """Read the columns in the types that the header declares.
+@contextmanager
+def stream(source: Source) -> Iterator[TableStream]:
+    """Stream the columns in the types that the header declares.
 
     Raises
     ------
@@ -29,17 +34,16 @@ def read(source: Source) -> pa.Table:
     unusable = {name: by_name[name].facts.type for name in names if by_name[name].type is None}
     if unusable:
         raise source.unusable(unusable)
-    text = read_text(source, layout, header.with_masks(names))
-    columns = [_typed(text, by_name[name], layout, source) for name in text.column_names]
-    fields = [by_name[name].field(column.type)
-              for name, column in zip(text.column_names, columns, strict=True)]
-    return header.apply_masks(pa.table(columns, schema=pa.schema(fields)))
+    columns = [by_name[name] for name in header.with_masks(names)]
+    schema = pa.schema([column.field(column.type) for column in columns])
+    rows = _typed(columns, schema, layout, source)
+    yield TableStream(header.without_masks(schema), None, map(header.apply_masks, rows))
 
 
 def describe(source: Source) -> Facts:
     """Say what the header declares, and count the rows."""
     header, layout = _open(source)
-    rows = len(read_text(source, layout, header.names[:1]))
+    rows = sum(map(len, text_batches(source, layout, header.names[:1])))
     wanted = set(header.names)
     return Facts(rows, tuple(column.facts for column in header.columns if column.name in wanted))
 
@@ -71,23 +75,35 @@ def _header_text(source: Source) -> tuple[str, int]:
 
 
 def _typed(
-    text: pa.Table, column: Declared, layout: Layout, source: Source
-) -> pa.ChunkedArray:
-    values = text[column.name]
+    columns: list[Declared], schema: pa.Schema, layout: Layout, source: Source
+) -> Iterator[pa.RecordBatch]:
+    before = 0
+    for text in text_batches(source, layout, schema.names):
+        values = [_cast(values, column, before, layout, source)
+                  for values, column in zip(text.columns, columns, strict=True)]
+        before += len(text)
+        yield pa.RecordBatch.from_arrays(values, schema=schema)
+
+
+def _cast(
+    values: pa.Array, column: Declared, before: int, layout: Layout, source: Source
+) -> pa.Array:
+    """The values in their type; `before` them stand so many rows."""
     if column.type == pa.string():
         return values
     values = pc.if_else(pc.equal(values, _GAIA_NULL), pa.scalar(None, pa.string()), values)
     try:
         return values.cast(column.type)
     except pa.ArrowInvalid:
-        row = _first_wrong(values, column.type)
+        wrong = _first_wrong(values, column.type)
+        row = before + wrong
         raise source.damaged(
-            f"`{values[row]}` in column `{column.name}`, row {row + 1}, line "
-            f"{_line(text, row, layout)}", f"values of the type {column.datatype}",
+            f"`{values[wrong]}` in column `{column.name}`, row {row + 1}, line "
+            f"{_line(source, row, layout)}", f"values of the type {column.datatype}",
             "correct the value, or the type that the header declares") from None
 
 
-def _first_wrong(values: pa.ChunkedArray, kind: pa.DataType) -> int:
+def _first_wrong(values: pa.Array, kind: pa.DataType) -> int:
     """Number of the first value that is not of the type, by halves."""
     first, last = 0, len(values)
     while last - first > 1:
@@ -101,8 +117,10 @@ def _first_wrong(values: pa.ChunkedArray, kind: pa.DataType) -> int:
     return first
 
 
-def _line(text: pa.Table, row: int, layout: Layout) -> int:
+def _line(source: Source, row: int, layout: Layout) -> int:
     """Line of the file on which a row begins; texts before it may hold line breaks."""
-    before = text.slice(0, row)
-    breaks = sum(pc.sum(pc.count_substring(column, "\n")).as_py() or 0 for column in before.columns)
+    names = column_names(source, layout)
+    breaks = sum(pc.sum(pc.count_substring(column, "\n")).as_py() or 0
+                 for batch in cut(text_batches(source, layout, names), BATCH_ROWS, row)
+                 for column in batch.columns)
     return layout.skip + 1 + row + 1 + breaks

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -22,8 +24,13 @@ from astropy.io.fits.verify import VerifyError
 from pz_tsm_core.readers.arrays import fixed_text
 from pz_tsm_core.readers.facts import ColumnFacts, Facts, column_facts, described_field
 from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers.stream import TableStream
 
 BLOCK = 2880
+
+#: Bytes of rows that are decoded at a time: columns are picked out of them within the cache.
+CHUNK = 4 * 2**20
+
 _TFORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
 #: Bytes of one element of each type.
 _BYTES = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16,
@@ -77,23 +84,14 @@ class Layout:
     start: int
 
 
-def read(source: Source) -> pa.Table:
-    """Read the first binary table: native byte order, TNULL as null, padding removed."""
+@contextmanager
+def stream(source: Source) -> Iterator[TableStream]:
+    """Stream the first binary table: native byte order, TNULL as null, padding removed."""
     layout = _layout(source)
     chosen = _choose(layout.fields, source)
-    rows = source.at_most(layout.rows)
-    source.check_size(rows, sum(field.width for field in chosen))
-    dtype = np.dtype({
-        "names": [f"{number}" for number in range(len(chosen))],
-        "formats": [field.dtype for field in chosen],
-        "offsets": [field.offset for field in chosen],
-        "itemsize": layout.width,
-    })
-    data = np.memmap(source.path, dtype, mode="r", offset=layout.start, shape=(rows,))
-    arrays = [_decode(np.asarray(data[f"{number}"]), field, source)
-              for number, field in enumerate(chosen)]
-    columns = [_described(field, array.type) for field, array in zip(chosen, arrays, strict=True)]
-    return pa.table(arrays, schema=pa.schema(columns))
+    source.check_size(source.at_most(layout.rows), sum(field.width for field in chosen))
+    schema = pa.schema([_described(field, _type(field, source)) for field in chosen])
+    yield TableStream(schema, layout.rows, _batches(layout, chosen, schema, source))
 
 
 def describe(source: Source) -> Facts:
@@ -104,8 +102,7 @@ def describe(source: Source) -> Facts:
 
 def _facts(field: Field, source: Source) -> ColumnFacts:
     if field.is_scalar:
-        kind = _decode(np.empty(0, field.dtype), field, source).type
-        return column_facts(_described(field, kind))
+        return column_facts(_described(field, _type(field, source)))
     return ColumnFacts(field.name, field.form, field.unit, field.ucd, field.description,
                        usable=False)
 
@@ -194,6 +191,30 @@ def _choose(fields: list[Field], source: Source) -> list[Field]:
     if unusable:
         raise source.unusable(unusable)
     return chosen
+
+
+def _batches(
+    layout: Layout, fields: list[Field], schema: pa.Schema, source: Source
+) -> Iterator[pa.RecordBatch]:
+    dtype = np.dtype({
+        "names": [f"{number}" for number in range(len(fields))],
+        "formats": [field.dtype for field in fields],
+        "offsets": [field.offset for field in fields],
+        "itemsize": layout.width,
+    })
+    left, most = source.at_most(layout.rows), max(1, CHUNK // layout.width)
+    # Not mapped into memory, where all that was ever looked at would stay.
+    with source.path.open("rb") as file:
+        file.seek(layout.start)
+        while left and len(rows := np.fromfile(file, dtype, min(left, most))):
+            left -= len(rows)
+            yield pa.RecordBatch.from_arrays(
+                [_decode(rows[f"{number}"], field, source)
+                 for number, field in enumerate(fields)], schema=schema)
+
+
+def _type(field: Field, source: Source) -> pa.DataType:
+    return _decode(np.empty(0, field.dtype), field, source).type
 
 
 def _decode(raw: npt.NDArray[Any], field: Field, source: Source) -> pa.Array:

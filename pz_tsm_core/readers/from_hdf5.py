@@ -20,10 +20,8 @@ from pz_tsm_core.readers.arrays import arrow_type, as_text, fixed_text, numbers
 from pz_tsm_core.readers.astropy_header import Header, parse_header
 from pz_tsm_core.readers.facts import ColumnFacts, Facts, column_facts, described_field
 from pz_tsm_core.readers.hdf5_tables import META, Table, choose_table
-from pz_tsm_core.readers.source import Source
-
-#: Rows of texts of any length that are read between two looks at the memory they take.
-BATCH_ROWS = 65_536
+from pz_tsm_core.readers.source import BATCH_ROWS, Source
+from pz_tsm_core.readers.stream import TableStream
 
 #: Filters that are part of the library: deflate, shuffle, fletcher32, szip, nbit, scaleoffset, lzf.
 FILTERS = {1, 2, 3, 4, 5, 6, 32000}
@@ -60,8 +58,9 @@ class Column:
         return f"{self.dtype.base}" + (f" of shape {shape}" if shape else "")
 
 
-def read(source: Source) -> pa.Table:
-    """Read the only table, or the one that `source.table` names.
+@contextmanager
+def stream(source: Source) -> Iterator[TableStream]:
+    """Stream the only table, or the one that `source.table` names.
 
     Raises
     ------
@@ -76,12 +75,15 @@ def read(source: Source) -> pa.Table:
         unusable = {name: by_name[name].native for name in names if by_name[name].type is None}
         if unusable:
             raise source.unusable(unusable)
-        stored = header.with_masks(names) if header else names
-        wanted = [by_name[name] for name in stored]
+        wanted = [by_name[name] for name in (header.with_masks(names) if header else names)]
         source.check_size(table.rows, sum(column.dtype.itemsize for column in wanted))
         schema = pa.schema([_field(column, header) for column in wanted])
-        result = pa.table(_arrays(wanted, source), schema=schema)
-        return header.apply_masks(result) if header else result
+        batches = _batches(table, wanted, schema, source)
+        if header is None:
+            yield TableStream(schema, table.rows, batches)
+        else:
+            yield TableStream(header.without_masks(schema), table.rows,
+                              map(header.apply_masks, batches))
 
 
 def describe(source: Source) -> Facts:
@@ -170,34 +172,33 @@ def _word(dataset: h5py.Dataset, *names: str) -> str:
     return ""
 
 
-def _arrays(columns: list[Column], source: Source) -> list[pa.ChunkedArray]:
-    arrays: dict[str, list[pa.Array]] = {column.name: [] for column in columns}
+def _batches(
+    table: Table, columns: list[Column], schema: pa.Schema, source: Source
+) -> Iterator[pa.RecordBatch]:
     taken = 0
-    for column, values in _pieces(columns):
-        arrays[column.name].append(_array(values, column, source))
-        taken += arrays[column.name][-1].nbytes
+    for rows in _slices(table.rows, columns):
+        arrays = [_array(values, column, source)
+                  for column, values in zip(columns, _values(columns, rows), strict=True)]
+        taken += sum(array.nbytes for array in arrays)
         source.check_memory(taken)
-    return [pa.chunked_array(chunks) for chunks in arrays.values()]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _pieces(columns: list[Column]) -> Iterator[tuple[Column, npt.NDArray[Any]]]:
-    """The values of the columns, so many rows at once; records are read once for all columns."""
-    if columns[0].part is not None:
-        records = columns[0].dataset.fields([column.part for column in columns])
-        for rows in _slices(columns[0].dataset):
-            batch = records[rows]
-            yield from ((column, batch[column.part]) for column in columns)
+def _values(columns: list[Column], rows: slice) -> Iterator[npt.NDArray[Any]]:
+    """The values of some rows, column by column; records are read once for all columns."""
+    if columns[0].part is None:
+        yield from (column.dataset[rows] for column in columns)
     else:
-        for column in columns:
-            yield from ((column, column.dataset[rows]) for rows in _slices(column.dataset))
+        records = columns[0].dataset.fields([column.part for column in columns])[rows]
+        yield from (records[column.part] for column in columns)
 
 
-def _slices(dataset: h5py.Dataset) -> Iterator[slice]:
+def _slices(rows: int, columns: list[Column]) -> Iterator[slice]:
     """Slices that end where compressed chunks end, or a chunk would be unfolded twice."""
-    chunk = dataset.chunks[0] if dataset.chunks else 1
+    chunk = max(column.dataset.chunks[0] if column.dataset.chunks else 1 for column in columns)
     step = -(-BATCH_ROWS // chunk) * chunk
-    for start in range(0, len(dataset), step):
-        yield slice(start, min(start + step, len(dataset)))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
 
 
 def _array(values: npt.NDArray[Any], column: Column, source: Source) -> pa.Array:

@@ -11,24 +11,36 @@ import pyarrow.parquet as pq
 from pz_tsm_core.readers.astropy_header import Header, parse_header
 from pz_tsm_core.readers.facts import ColumnFacts, Facts, column_facts, described_field
 from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers.stream import TableStream
 from pz_tsm_core.readers.votable_scan import Scan
 
-#: Rows that are decoded between two looks at the memory they take.
-BATCH_ROWS = 65_536
+#: Bytes of a column chunk that are read at a time.
+BUFFER = 2**20
 
 #: Where astropy, and VOParquet 1.0, keep what they know of the columns.
 ASTROPY, VOTABLE = b"table_meta_yaml", b"IVOA.VOTable-Parquet.content"
 
 
-def read(source: Source) -> pa.Table:
-    """Read flat columns of a Parquet file; pages that carry checksums are verified."""
+@contextmanager
+def stream(source: Source) -> Iterator[TableStream]:
+    """Stream flat columns of a Parquet file; pages that carry checksums are verified."""
     with _opened(source) as file:
-        return _read(file, source)
+        with _refusing(source):
+            header = _astropy_header(file.schema_arrow, source)
+            stored = _stored(file.schema_arrow, header, source)
+            rows = file.metadata.num_rows
+        source.check_size(source.at_most(rows), sum(_least_bytes(one.type) for one in stored))
+        plain = pa.schema(_described(stored, header, source))
+        batches = _batches(file, plain, source)
+        if header is None:
+            yield TableStream(plain, rows, batches)
+        else:
+            yield TableStream(header.without_masks(plain), rows, map(header.apply_masks, batches))
 
 
 def describe(source: Source) -> Facts:
     """Say what the footer declares; no rows are read."""
-    with _opened(source) as file:
+    with _opened(source) as file, _refusing(source):
         header = _astropy_header(file.schema_arrow, source)
         fields = _described(file.schema_arrow, header, source)
         names = set(header.names) if header else set(file.schema_arrow.names)
@@ -39,45 +51,44 @@ def describe(source: Source) -> Facts:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[pq.ParquetFile]:
+    with _refusing(source):
+        # Column chunks are read as their rows are asked for, and not all of them before the first.
+        file = pq.ParquetFile(source.path, page_checksum_verification=True, pre_buffer=False,
+                              buffer_size=BUFFER)
+    with file:
+        yield file
+
+
+@contextmanager
+def _refusing(source: Source) -> Iterator[None]:
     try:
-        with pq.ParquetFile(source.path, page_checksum_verification=True) as file:
-            yield file
+        yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise source.damaged(str(error)) from None
 
 
-def _read(file: pq.ParquetFile, source: Source) -> pa.Table:
-    header = _astropy_header(file.schema_arrow, source)
-    available = [name for name in file.schema_arrow.names if not header or name in header.names]
-    names = source.select(available)
-    stored = header.with_masks(names) if header else names
-    schema = pa.schema([file.schema_arrow.field(name) for name in stored],
-                       file.schema_arrow.metadata)
-    unusable = {field.name: str(field.type) for field in schema if not is_flat(field.type)}
+def _stored(schema: pa.Schema, header: Header | None, source: Source) -> pa.Schema:
+    """The columns to read, with the masks that belong to them."""
+    names = source.select([name for name in schema.names if not header or name in header.names])
+    stored = pa.schema([schema.field(name) for name in
+                        (header.with_masks(names) if header else names)], schema.metadata)
+    unusable = {field.name: str(field.type) for field in stored if not is_flat(field.type)}
     if unusable:
         raise source.unusable(unusable)
-    rows = source.at_most(file.metadata.num_rows)
-    source.check_size(rows, sum(_least_bytes(field.type) for field in schema))
-    batches = list(_batches(file, stored, rows, source))
-    if (there := sum(map(len, batches))) != rows:
-        raise source.damaged(f"{there} rows where the footer says {rows}")
-    table = pa.Table.from_batches(batches)
-    table.validate(full=True)  # text that is no UTF-8 would fail later, and far from here
-    table = table.cast(pa.schema(_described(schema, header, source)))
-    return header.apply_masks(table) if header else table
+    return stored
 
 
 def _batches(
-    file: pq.ParquetFile, names: list[str], rows: int, source: Source
+    file: pq.ParquetFile, schema: pa.Schema, source: Source
 ) -> Iterator[pa.RecordBatch]:
-    taken, left = 0, rows
-    for batch in file.iter_batches(min(BATCH_ROWS, max(rows, 1)), columns=names):
-        taken, wanted = taken + batch.nbytes, batch if source.first is None else batch[:left]
-        left -= len(wanted)
-        source.check_memory(taken)
-        yield wanted.select(names)
-        if source.first is not None and left <= 0:
-            return
+    """The rows, checked and in plain types."""
+    taken, rows = 0, min(source.batch_rows, source.at_most(file.metadata.num_rows))
+    with _refusing(source):
+        for batch in file.iter_batches(rows, columns=schema.names):
+            taken += batch.nbytes
+            source.check_memory(taken)
+            batch.validate(full=True)  # text that is no UTF-8 would fail later, and far from here
+            yield batch.select(schema.names).cast(schema)
 
 
 def is_flat(type_: pa.DataType) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from astropy.io.votable import exceptions as told
 
 from pz_tsm_core.readers.arrays import numbers
 from pz_tsm_core.readers.facts import Facts
-from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers.source import BATCH_ROWS, Source
+from pz_tsm_core.readers.stream import TableStream
 from pz_tsm_core.readers.votable_scan import FieldTag, Scan, TableTag
 
 CHUNK = 2**20
@@ -23,8 +25,9 @@ CHUNK = 2**20
 LOSSES = (told.W18, told.W30, told.W46, told.W49, told.W51)
 
 
-def read(source: Source) -> pa.Table:
-    """Read the first table with rows, or the one that `source.table` names.
+@contextmanager
+def stream(source: Source) -> Iterator[TableStream]:
+    """Stream the first table with rows, or the one that `source.table` names.
 
     Raises
     ------
@@ -44,7 +47,8 @@ def read(source: Source) -> pa.Table:
     values = _parse(source, number, places)
     _check_rows(table, len(values), source)
     arrays = [_array(values, key, one) for key, one in zip(values.dtype.names, chosen, strict=True)]
-    return pa.table(arrays, schema=pa.schema([one.field for one in chosen])).select(names)
+    table = pa.table(arrays, schema=pa.schema([one.field for one in chosen])).select(names)
+    yield TableStream(table.schema, len(table), iter(table.to_batches(BATCH_ROWS)))
 
 
 def describe(source: Source) -> Facts:

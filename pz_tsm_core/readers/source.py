@@ -12,6 +12,9 @@ from pathlib import Path
 from pz_tsm_core.errors import Code, Problems, TsmError, nearest, refuse
 from pz_tsm_core.model.limits import Limits
 
+#: Rows of a batch, unless fewer are asked for: those of a row group as the store writes them.
+BATCH_ROWS = 131_072
+
 #: Columns that pandas adds for its row labels.
 ROW_LABELS = re.compile(r"__index_level_\d+__")
 
@@ -27,6 +30,7 @@ class Source:
     where : the file as people know it, which `path` is not when the bytes were unfolded
     table : which table of a file that holds several; None for the only or first one
     first : so many rows, from the first on; None for all
+    batch_rows : at most so many rows in a batch
     """
 
     path: Path
@@ -35,6 +39,7 @@ class Source:
     where: str
     table: str | None = None
     first: int | None = None
+    batch_rows: int = BATCH_ROWS
 
     def at_most(self, rows: int) -> int:
         """How many of so many rows are wanted."""
@@ -74,6 +79,8 @@ class Source:
                              found=f"{count[name]} columns `{name}`", expected="one",
                              remedy="rename or remove the others")
         problems.raise_if_any()
+        if not wanted:
+            raise self.empty("no columns to read")
         return list(dict.fromkeys(wanted))
 
     def check_size(self, rows: int, bytes_per_row: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,8 @@ from pz_tsm_core.model.limits import Limits
 from pz_tsm_core.readers import confined
 from pz_tsm_core.readers.compression import unfolded
 from pz_tsm_core.readers.facts import Facts, TableFacts
-from pz_tsm_core.readers.source import ROW_LABELS, Source
+from pz_tsm_core.readers.source import BATCH_ROWS, ROW_LABELS, Source
+from pz_tsm_core.readers.stream import TableStream, bounded
 
 #: Bytes at the beginning of a file among which a format must show itself.
 START = 1024
@@ -26,8 +27,8 @@ START = 1024
 class Reader(Protocol):
     """What reads one format: a module of this room, or a layout of text files."""
 
-    def read(self, source: Source) -> pa.Table:
-        """The rows."""
+    def stream(self, source: Source) -> AbstractContextManager[TableStream]:
+        """The rows, as they are asked for."""
         ...
 
     def describe(self, source: Source) -> Facts:
@@ -145,12 +146,39 @@ def read_table(
         `table.missing-column`, `table.duplicate-column`, `table.column-type`, or `store.io` when
         there is no room to unfold a file.
     """
+    with open_table(path, format=format, columns=columns, table=table, first=first,
+                    limits=limits) as stream:
+        return stream.read_all()
+
+
+@contextmanager
+def open_table(
+    path: str | PathLike[str],
+    *,
+    format: str | None = None,  # noqa: A002
+    columns: Iterable[str] | None = None,
+    table: str | None = None,
+    first: int | None = None,
+    limits: Limits | None = None,
+    rows: int = BATCH_ROWS,
+) -> Iterator[TableStream]:
+    """Open a table to take in its rows batch by batch, in memory that does not grow with it.
+
+    What is promised, asked for and refused is as for `read_table`; what only a later row shows is
+    refused when that row is reached. Text without types is gone through twice, for the types and
+    for the values; what is parsed confined is on disk before its first row is given.
+
+    Parameters
+    ----------
+    rows : at most so many in a batch
+    """
     wanted = None if columns is None else tuple(columns)
-    source = Source(Path(path), wanted, limits or Limits(), str(path), table, first)
+    source = Source(Path(path), wanted, limits or Limits(), str(path), table, first, rows)
     with _opened(source, format) as (name, plain):
         kind = FORMATS[name]
-        rows = confined.read(name, plain) if kind.confined else kind.reader().read(plain)
-    return rows.slice(0, first)
+        reading = confined.stream(name, plain) if kind.confined else kind.reader().stream(plain)
+        with reading as stream:
+            yield bounded(stream, plain)
 
 
 def describe_table(

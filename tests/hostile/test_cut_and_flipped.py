@@ -1,7 +1,7 @@
 """Files cut anywhere, or with flipped bytes: a refusal or a table, never anything else.
 
 Most examples run in this process, through the very function that the confined process runs
-(`child.carry_out`); a few go all the way through. HDF5 is a library in C whose format has no
+(`child.streamed`); a few go all the way through. HDF5 is a library in C whose format has no
 checksums: its flips run in batches in processes of their own, so that a crash is seen as one.
 """
 
@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.limits import Limits
 from pz_tsm_core.readers import FORMATS, confined, read_table
-from pz_tsm_core.readers.child import carry_out
+from pz_tsm_core.readers.child import streamed
 
 LIMITS = Limits(max_memory=2**28)
 
@@ -78,8 +78,8 @@ OPEN_ENDED = ("csv", "ecsv")
 @pytest.fixture(scope="module", autouse=True)
 def unconfined() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confined, "read", lambda name, source: carry_out(
-            FORMATS[name].reader().read, source))
+        patch.setattr(confined, "stream", lambda name, source: streamed(
+            FORMATS[name].reader(), source))
         yield
 
 
@@ -142,12 +142,12 @@ from pathlib import Path
 from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.limits import Limits
 from pz_tsm_core.readers import FORMATS
-from pz_tsm_core.readers.child import carry_out
+from pz_tsm_core.readers.child import streamed
 from pz_tsm_core.readers.source import Source
 
 path, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 content, spoilt = path.read_bytes(), path.with_name("spoilt.h5")
-read = FORMATS["hdf5"].reader().read
+reader = FORMATS["hdf5"].reader()
 for seed in range(first, last):
     rng, data = random.Random(seed), bytearray(content)
     for _ in range(rng.choice((1, 1, 2, 8))):
@@ -155,7 +155,8 @@ for seed in range(first, last):
     spoilt.write_bytes(data)
     signal.alarm(3)
     try:
-        table = carry_out(read, Source(spoilt, None, Limits(max_memory=2**26), "t"))
+        with streamed(reader, Source(spoilt, None, Limits(max_memory=2**26), "t")) as stream:
+            table = stream.read_all()
         table.validate(full=True)
         print("read", flush=True)
     except TsmError as error:
@@ -183,11 +184,11 @@ def test_flipped_bytes_of_hdf5_raise_nothing_but_refusals(folder, name) -> None:
 @pytest.mark.parametrize("name", ["ecsv", "h5 records", "votable binary2"])
 def test_spoilt_files_are_refused_all_the_way(folder, name, monkeypatch) -> None:
     path, content, table = whole(name, folder)
-    monkeypatch.setattr(confined, "read", CONFINED)
+    monkeypatch.setattr(confined, "stream", CONFINED)
     assert repr(outcome(path, content).to_pylist()) == repr(table.to_pylist())
     assert outcome(path, content[: len(content) // 3]) is None
     middle = len(content) // 2
     outcome(path, content[:middle] + b"\xff\x00\xfe" + content[middle + 3:])
 
 
-CONFINED = confined.read
+CONFINED = confined.stream

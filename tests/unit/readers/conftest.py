@@ -8,7 +8,7 @@ import pytest
 
 from pz_tsm_core.errors import TsmError
 from pz_tsm_core.readers import FORMATS, confined, read_table
-from pz_tsm_core.readers.child import carry_out
+from pz_tsm_core.readers.child import described, streamed
 
 Refusal = Callable[..., TsmError]
 
@@ -28,8 +28,6 @@ def refusal() -> Refusal:
 @pytest.fixture
 def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse in this process: what a parser makes of a file is not a matter of where it runs."""
-    for task in ("read", "describe"):
-        def here(name, source, task=task):
-            return carry_out(getattr(FORMATS[name].reader(), task), source)
-
-        monkeypatch.setattr(confined, task, here)
+    for task, here in (("stream", streamed), ("describe", described)):
+        monkeypatch.setattr(confined, task,
+                            lambda name, source, here=here: here(FORMATS[name].reader(), source))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.files import digest_file, expanded
 from pz_tsm_core.model.limits import Limits
 from pz_tsm_core.model.product import ProductVersion, is_ref
-from pz_tsm_core.readers import TableFacts, describe_table, read_table
+from pz_tsm_core.readers import TableFacts, TableStream, describe_table, open_table
 from pz_tsm_core.sky.catalog import is_hats
 from pz_tsm_core.store import Store
 
@@ -38,13 +39,38 @@ def read(
         as those; `file.format` for one of several tables of a HATS folder; `store.access` for a
         path into a store, here and below: there the store alone says who may see what.
     """
+    with stream(path, columns, limits, first, table=table) as rows:
+        return rows.read_all()
+
+
+def stream(
+    path: str | Path,
+    columns: Iterable[str] | None = None,
+    limits: Limits | None = None,
+    first: int | None = None,
+    *,
+    table: str | None = None,
+    format: str | None = None,  # noqa: A002 - the word that every reader of tables uses
+) -> AbstractContextManager[TableStream]:
+    """Open a table to take in its rows batch by batch, as `open_table` or `open_hats` does.
+
+    Parameters
+    ----------
+    format : of a file, where the ending of its name does not say it
+
+    Raises
+    ------
+    TsmError
+        as `read`, when it is entered and while rows are taken
+    """
     _refuse_store(path)
     if not Path(path).is_dir():
-        return read_table(path, columns=columns, table=table, limits=limits, first=first)
+        return open_table(path, format=format, columns=columns, table=table, first=first,
+                          limits=limits)
     _refuse_choice(path, table)
-    from pz_tsm_core.sky.read import read_hats
+    from pz_tsm_core.sky.read import open_hats
 
-    return read_hats(path, columns, limits, first)
+    return open_hats(path, columns, limits, first)
 
 
 def read_product(
@@ -79,12 +105,15 @@ def digest(path: str | Path) -> str:
 
 
 def describe(
-    path: str | Path, limits: Limits | None = None, table: str | None = None
+    path: str | Path,
+    limits: Limits | None = None,
+    table: str | None = None,
+    format: str | None = None,  # noqa: A002
 ) -> TableFacts:
     """Say what a table holds, without reading more of it than that takes."""
     _refuse_store(path)
     if not Path(path).is_dir():
-        return describe_table(path, table=table, limits=limits)
+        return describe_table(path, format=format, table=table, limits=limits)
     _refuse_choice(path, table)
     from pz_tsm_core.sky.read import describe_hats
 

@@ -8,7 +8,7 @@ from pz_tsm_core.model.pins import FilePin
 from pz_tsm_core.model.stages import RETRIEVE
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.store import Draft, Store
-from pz_tsm_core.tables import digest, read
+from pz_tsm_core.tables import digest, stream
 from tasks.stage import stage_task
 
 
@@ -21,11 +21,11 @@ def request(file: FilePin, survey: Survey) -> StageRequest:
 @stage_task(request, label="retrieve {survey.key}")
 def retrieve(draft: Draft, store: Store, *, file: FilePin, survey: Survey) -> None:
     """Read the native columns that a survey names from a local file or HATS folder."""
-    table = read(file.path, columns=sorted(survey.native_columns))
+    with stream(file.path, sorted(survey.native_columns)) as native:
+        rows = draft.write_table("native", native.batches, native.schema)
     if digest(file.path) != file.sha256:
         raise refuse(
             Code.FILE_CHANGED, file.path, found="other bytes than when the run began",
             expected="a file that nobody writes to meanwhile", remedy="run again",
         )
-    draft.write_table("native", table)
-    draft.rows(taken=len(table), given=len(table))
+    draft.rows(taken=rows, given=rows)

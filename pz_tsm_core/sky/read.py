@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,15 @@ from pz_tsm_core.hats_layout import (
 )
 from pz_tsm_core.model.artifact import sha256_of
 from pz_tsm_core.model.limits import Limits
-from pz_tsm_core.readers import ColumnFacts, TableFacts, describe_table, read_table
-from pz_tsm_core.readers.source import Source
+from pz_tsm_core.readers import (
+    ColumnFacts,
+    TableFacts,
+    TableStream,
+    describe_table,
+    open_table,
+)
+from pz_tsm_core.readers.source import BATCH_ROWS, Source
+from pz_tsm_core.readers.stream import bounded
 from pz_tsm_core.sky.catalog import require_hats
 
 #: Columns that say where a row lies in the catalogue, not what it is.
@@ -69,21 +77,49 @@ def read_hats(
         `catalog.invalid` for what is no catalogue, lacks a partition, has one too many, or other
         rows than its properties say; `table.*`, `file.damaged` and `file.limit` as `read_table`.
     """
+    with open_hats(path, columns, limits, first) as stream:
+        return stream.read_all()
+
+
+@contextmanager
+def open_hats(
+    path: str | Path,
+    columns: Iterable[str] | None = None,
+    limits: Limits | None = None,
+    first: int | None = None,
+    rows: int = BATCH_ROWS,
+) -> Iterator[TableStream]:
+    """Open a HATS catalogue to take in its rows, at most so many at a time, as `read_hats` does."""
     bounds = limits or Limits()
     facts, files = _facts(_open(path), bounds)
     wanted = None if columns is None else tuple(columns)
-    source = Source(Path(path), wanted, bounds, str(path), first=first)
+    source = Source(Path(path), wanted, bounds, str(path), first=first, batch_rows=rows)
     names = source.select(_names(facts.columns, with_layout=columns is not None))
-    left = source.at_most(facts.rows)
-    source.check_size(left, 1)
-    tables, taken = [], 0
+    source.check_size(source.at_most(facts.rows), 1)
+    with _partition(files[0], names, source) as stream:
+        schema = stream.schema
+    batches = _batches(files, names, schema, source)
+    yield bounded(TableStream(schema, facts.rows, batches), source)
+
+
+def _batches(
+    files: Iterable[Path], names: Sequence[str], schema: pa.Schema, source: Source
+) -> Iterator[pa.RecordBatch]:
+    taken = 0
     for file in files:
-        tables.append(read_table(file, format="parquet", columns=names, limits=bounds, first=left))
-        taken, left = taken + tables[-1].nbytes, left - len(tables[-1])
-        source.check_memory(taken)
-        if not left:
-            break
-    return pa.concat_tables(tables)
+        with _partition(file, names, source) as stream:
+            for batch in stream.batches:
+                taken += batch.nbytes
+                source.check_memory(taken)
+                # What partitions say of their columns in words may differ.
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+
+def _partition(
+    file: Path, names: Sequence[str], source: Source
+) -> AbstractContextManager[TableStream]:
+    return open_table(file, format="parquet", columns=names, limits=source.limits,
+                      first=source.first, rows=source.batch_rows)
 
 
 def describe_hats(path: str | Path, limits: Limits | None = None) -> TableFacts:

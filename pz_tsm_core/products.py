@@ -17,11 +17,11 @@ from pz_tsm_core.frames import like
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, Principal
 from pz_tsm_core.model.product import LEFT_ALONE, MAIN_TABLE, ProductVersion, is_ref
 from pz_tsm_core.model.stages import PUT
-from pz_tsm_core.propose.look import look
+from pz_tsm_core.propose.look import readable
 from pz_tsm_core.readers import FORMATS
 from pz_tsm_core.readers.compression import COMPRESSIONS
 from pz_tsm_core.store import Draft, Store, default_location, open_store
-from pz_tsm_core.tables import digest
+from pz_tsm_core.tables import digest, stream
 
 #: Endings of file names that say how to read the file, and nothing of what it is.
 _ENDINGS = {suffix for kind in FORMATS.values() for suffix in kind.suffixes} | {
@@ -90,13 +90,14 @@ def put(
     before = digest(source)
 
     def fill(draft: Draft) -> None:
-        seen = look(source, table)
+        names, findings = readable(source, table)
+        with stream(source, names, table=table) as read:
+            rows = draft.write_table(MAIN_TABLE["table"], read.batches, read.schema)
         if digest(source) != before:
             raise refuse(Code.FILE_CHANGED, str(source), found="other bytes than a moment ago",
                          expected="a file that nobody writes to meanwhile", remedy="put it again")
-        draft.write_table(MAIN_TABLE["table"], seen.table)
-        draft.rows(taken=len(seen.table), given=len(seen.table))
-        draft.note(LEFT_ALONE, [finding.text for finding in seen.findings])
+        draft.rows(taken=rows, given=rows)
+        draft.note(LEFT_ALONE, [finding.text for finding in findings])
 
     chosen = {"table": table} if table is not None else {}
     request = PUT.request(data={"file": before}, policy=chosen, access=access)

@@ -39,22 +39,29 @@ class Seen:
     findings: tuple[Finding, ...]
 
 
-def look(path: Path, table: str | None = None) -> Seen:
+def look(path: Path) -> Seen:
     """Read the columns that hold one value a row, each under a name of its own.
-
-    Parameters
-    ----------
-    table : of a file that holds several
 
     Raises
     ------
     TsmError
         as `read`, and for a table without columns
     """
+    names, findings = readable(path)
+    return Seen(read(path, names), findings)
+
+
+def readable(path: Path, table: str | None = None) -> tuple[list[str], tuple[Finding, ...]]:
+    """The columns that `look` reads, and what it leaves alone.
+
+    Parameters
+    ----------
+    table : of a file that holds several
+    """
     facts = describe(path, table=table)
     usable = usable_names(facts)
     left = sorted({column.name for column in facts.columns} - set(usable))
-    return Seen(read(path, usable, table=table), tuple(_told(left)))
+    return usable, tuple(_told(left))
 
 
 def find(table: str | Path, store: Store | None) -> tuple[Origin, Seen]:

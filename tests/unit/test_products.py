@@ -146,7 +146,7 @@ def test_a_name_is_refused_before_the_work(store, csv, monkeypatch):
     put(csv, "deep", store=store)
     ref = open_store(store.location).find(store.products.get("deep").ref.address).ref
     store.products.add("combined", "compilation", {"a": ref}, "a")
-    monkeypatch.setattr("pz_tsm_core.products.look", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr("pz_tsm_core.products.readable", lambda *_: pytest.fail("it was read"))
     csv.write_text(CSV + "3,12,4,0.7\n")
     for name in ("Deep", "deep@1", "combined"):
         assert code_of(lambda name=name: put(csv, name, store=store)) == Code.PRODUCT_NAME
@@ -171,14 +171,14 @@ def test_what_is_no_regular_file_is_refused_and_not_read(store, tmp_path, endles
 def test_a_file_that_changes_meanwhile_is_refused(store, csv, monkeypatch):
     from pz_tsm_core import products as door
 
-    real = door.look
+    real = door.readable
 
     def slow(path, table):
         seen = real(path, table)
         csv.write_text(CSV + "3,12,4,0.7\n")
         return seen
 
-    monkeypatch.setattr(door, "look", slow)
+    monkeypatch.setattr(door, "readable", slow)
     assert code_of(lambda: put(csv, "deep", store=store)) == Code.FILE_CHANGED
     assert store.products.names() == ()
 

@@ -27,8 +27,10 @@ from pz_tsm_core.remote.validators import Edition, range_start
 
 CHUNK = 2**18
 TELL_SECONDS = 0.1
-#: Seconds before a transfer that gets on is taken up again, and before one that does not.
+#: Seconds, at most, before a transfer that gets on is taken up again; and before one that does not,
+#: the first time and ever.
 _BREATH = 0.1
+_FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
 
 #: What a transfer is tried again for. A service that takes no connection, or refuses, was asked
@@ -229,8 +231,8 @@ class Transfer:
 
     def _pause(self, _: RetryCallState) -> float:
         """Longer each time, and by chance: others were cut in the same moment."""
-        longest = min(_LONGEST_WAIT, 2.0**self._fruitless / 2) if self._fruitless else _BREATH
-        return random.uniform(0, longest)  # noqa: S311 - nothing secret
+        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (self._fruitless - 1))
+        return random.uniform(0, longest if self._fruitless else _BREATH)  # noqa: S311
 
     def _is_enough(self, state: RetryCallState) -> bool:
         return (self._fruitless > self._limits.retries

@@ -19,36 +19,41 @@ class _Kind:
 
     Parameters
     ----------
-    passes : whether waiting may cure it
     found : in our words; empty where the library's own say more
+    passes : whether waiting may cure it
     """
 
     code: Code
-    passes: bool
-    found: str
     expected: str
     remedy: str
+    found: str = ""
+    passes: bool = False
 
 
-_SLOW = _Kind(Code.SERVICE_TIMEOUT, True, "no answer in time",  # noqa: FBT003
-              "an answer within the limits", "try later, or allow more time")
-_AWAY = _Kind(Code.SERVICE_UNREACHABLE, True, "",  # noqa: FBT003
-              "a service that takes the connection",
-              "try later; see whether this machine may reach it, or needs a proxy (HTTPS_PROXY)")
-_CUT = _Kind(Code.SERVICE_INCOMPLETE, True, "a transfer that broke off",  # noqa: FBT003
-             "all of the answer", "try again")
-_BUSY = _Kind(Code.SERVICE_REFUSED, True, "",  # noqa: FBT003
-              "an answer with data", "try later: the service may be busy or out of order")
-_REFUSED = _Kind(Code.SERVICE_REFUSED, False, "",  # noqa: FBT003
-                 "an answer with data",
-                 "see whether the catalogue is still published there, and under this name")
-_LOCKED = _Kind(Code.SERVICE_REFUSED, False, "",  # noqa: FBT003
-                "data that anybody may read", "give credentials, if it is yours to read")
-_UNTRUSTED = _Kind(Code.SERVICE_UNREACHABLE, False, "",  # noqa: FBT003
-                   "a certificate that this machine trusts",
-                   "set SSL_CERT_FILE or REQUESTS_CA_BUNDLE if the service has its own authority")
-_NOWHERE = _Kind(Code.REMOTE_FORBIDDEN, False, "",  # noqa: FBT003
-                 "an address that begins with https://, http:// or s3://", "correct the address")
+_SLOW = _Kind(
+    Code.SERVICE_TIMEOUT, passes=True, found="no answer in time",
+    expected="an answer within the limits", remedy="try later, or allow more time")
+_AWAY = _Kind(
+    Code.SERVICE_UNREACHABLE, passes=True, expected="a service that takes the connection",
+    remedy="try later; see whether this machine may reach it, or needs a proxy (HTTPS_PROXY)")
+_UNTRUSTED = _Kind(
+    Code.SERVICE_UNREACHABLE, expected="a certificate that this machine trusts",
+    remedy="set SSL_CERT_FILE or REQUESTS_CA_BUNDLE if the service has its own authority")
+_CUT = _Kind(
+    Code.SERVICE_INCOMPLETE, passes=True, found="a transfer that broke off",
+    expected="all of the answer", remedy="try again")
+_BUSY = _Kind(
+    Code.SERVICE_REFUSED, passes=True, expected="an answer with data",
+    remedy="try later: the service may be busy or out of order")
+_REFUSED = _Kind(
+    Code.SERVICE_REFUSED, expected="an answer with data",
+    remedy="see whether the catalogue is still published there, and under this name")
+_LOCKED = _Kind(
+    Code.SERVICE_REFUSED, expected="data that anybody may read",
+    remedy="give credentials, if it is yours to read")
+_NOWHERE = _Kind(
+    Code.REMOTE_FORBIDDEN, expected="an address that begins with https://, http:// or s3://",
+    remedy="correct the address")
 
 #: By the full name of the exception, so that no library is imported to name what it raises.
 _KINDS: Mapping[str, _Kind] = {
@@ -81,6 +86,7 @@ _KINDS: Mapping[str, _Kind] = {
     "ssl.SSLCertVerificationError": _UNTRUSTED,
     "urllib3.exceptions.HTTPError": _AWAY,
     "urllib3.exceptions.LocationValueError": _NOWHERE,
+    "urllib3.exceptions.NewConnectionError": _AWAY,
     "urllib3.exceptions.ProtocolError": _CUT,
     "urllib3.exceptions.SSLError": _CUT,
     "urllib3.exceptions.TimeoutError": _SLOW,
@@ -150,7 +156,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.append(each)
         yield each
         kept = getattr(each, "kwargs", None)
-        waiting += [*each.args, getattr(each, "reason", None),
+        waiting += [*each.args, getattr(each, "reason", None), getattr(each, "cause", None),
                     kept.get("error") if isinstance(kept, dict) else None,
                     each.__cause__, None if each.__suppress_context__ else each.__context__]
 
@@ -170,12 +176,10 @@ def _kind(error: BaseException) -> _Kind | None:
 def _status(error: BaseException) -> int | None:
     """Status of the HTTP reply that an exception tells of."""
     reply = getattr(error, "response", None)
-    if isinstance(reply, dict):  # of botocore
-        reply = reply.get("ResponseMetadata", {})
-        found = reply.get("HTTPStatusCode")
-    else:
-        found = getattr(reply, "status_code", None) or getattr(error, "status", None)
-    return found if isinstance(found, int) and found >= HTTPStatus.BAD_REQUEST else None
+    said = reply.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(reply, dict) else (
+        getattr(reply, "status_code", None)  # of requests; then of aiohttp, and of pyvo
+        or getattr(error, "status", None) or getattr(error, "code", None))
+    return said if isinstance(said, int) and said >= HTTPStatus.BAD_REQUEST else None
 
 
 def _phrase(status: int) -> str:

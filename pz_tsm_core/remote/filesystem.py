@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -12,6 +14,9 @@ from urllib.request import getproxies
 import aiohttp
 import fsspec
 from aiohttp.abc import AbstractResolver, ResolveResult
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+from urllib3.connection import port_by_scheme
+from yarl import URL
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.retrieval import FetchLimits
@@ -60,14 +65,37 @@ class Gate(AbstractResolver):
         return socket.socket(family, kind, protocol)
 
 
-async def guarded_client(*, loop: Any, per_host: int, **options: Any) -> aiohttp.ClientSession:
-    """What `HTTPFileSystem` sends its requests with."""
-    gate = Gate()
-    timeout = aiohttp.ClientTimeout(**options)
-    connector = aiohttp.TCPConnector(resolver=gate, socket_factory=gate.socket,
+async def guarded_client(
+    *, loop: Any, per_host: int, proxy: str | None, **timeouts: float
+) -> aiohttp.ClientSession:
+    """What `HTTPFileSystem` sends its requests with.
+
+    A proxy of the environment is named explicitly: with `trust_env` aiohttp would also send
+    passwords of .netrc.
+    """
+    gate = Gate(_places(proxy))
+
+    async def check(url: URL) -> None:
+        guard.check_url(str(url), ("https", "http"))
+        if proxy:  # it makes the connection: what can be known here is where the name leads
+            await asyncio.to_thread(guard.addresses, url.host or "", url.port or 0)
+
+    async def begin(_session: Any, _context: Any, sent: aiohttp.TraceRequestStartParams) -> None:
+        await check(sent.url)
+
+    async def go_on(_session: Any, _context: Any, sent: aiohttp.TraceRequestRedirectParams) -> None:
+        target = sent.url.join(URL(sent.response.headers.get("Location", "")))
+        guard.check_downgrade(str(sent.url), str(target))
+        await check(target)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(begin)
+    trace.on_request_redirect.append(go_on)
+    connector = aiohttp.TCPConnector(resolver=gate, socket_factory=gate.socket, ssl=_trust(),
                                      limit_per_host=per_host)
-    return aiohttp.ClientSession(connector=connector, timeout=timeout, loop=loop,
-                                 headers={"User-Agent": user_agent()})
+    return aiohttp.ClientSession(
+        connector=connector, timeout=aiohttp.ClientTimeout(**timeouts), loop=loop, proxy=proxy,
+        headers={"User-Agent": user_agent()}, trace_configs=[trace])
 
 
 def storage_options(url: str, limits: FetchLimits, deadline: Deadline) -> dict[str, Any]:
@@ -86,7 +114,8 @@ def storage_options(url: str, limits: FetchLimits, deadline: Deadline) -> dict[s
     timeouts = {"total": deadline.left(), "sock_connect": limits.connect_seconds,
                 "sock_read": limits.stall_seconds}
     return {"get_client": guarded_client,
-            "client_kwargs": {"per_host": limits.per_host, **timeouts}}
+            "client_kwargs": {"per_host": limits.per_host, **timeouts,
+                              "proxy": select_proxy(url, get_environ_proxies(url))}}
 
 
 def open_filesystem(url: str, options: dict[str, Any]) -> fsspec.AbstractFileSystem:
@@ -122,9 +151,22 @@ def _is_open(url: str, options: dict[str, Any]) -> bool:
 def _named_by_the_operator() -> frozenset[tuple[str, int]]:
     """Endpoint of S3 and proxies, as the environment and the configuration of fsspec name them."""
     configured = fsspec.config.conf.get("s3", {})
-    named = [os.environ.get("AWS_ENDPOINT_URL_S3"), os.environ.get("AWS_ENDPOINT_URL"),
-             configured.get("endpoint_url"),
-             configured.get("client_kwargs", {}).get("endpoint_url"), *getproxies().values()]
-    places = map(urlsplit, filter(None, named))
-    return frozenset((place.hostname or "", place.port or (443 if place.scheme == "https" else 80))
-                     for place in places)
+    return _places(os.environ.get("AWS_ENDPOINT_URL_S3"), os.environ.get("AWS_ENDPOINT_URL"),
+                   configured.get("endpoint_url"),
+                   configured.get("client_kwargs", {}).get("endpoint_url"), *getproxies().values())
+
+
+def _places(*urls: str | None) -> frozenset[tuple[str, int]]:
+    """Host and port of each address that is given."""
+    parts = map(urlsplit, filter(None, urls))
+    return frozenset((each.hostname or "", each.port or port_by_scheme.get(each.scheme, 0))
+                     for each in parts)
+
+
+def _trust() -> ssl.SSLContext:
+    """The authorities that `requests` trusts too."""
+    named = Path(os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+                 or DEFAULT_CA_BUNDLE_PATH)
+    if named.is_dir():
+        return ssl.create_default_context(capath=named)
+    return ssl.create_default_context(cafile=named)

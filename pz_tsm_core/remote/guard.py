@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import (
@@ -62,7 +63,7 @@ class _Allowed:
         return self.name == _plain(host)
 
 
-def check_url(url: str) -> SplitResult:
+def check_url(url: str, schemes: Collection[str] = SCHEMES) -> SplitResult:
     """Refuse what is no plain address of a public protocol, before anything is contacted.
 
     Raises
@@ -75,7 +76,7 @@ def check_url(url: str) -> SplitResult:
         host = parts.hostname
     except ValueError:
         raise _no_url(url, "an address that cannot be read") from None
-    if parts.scheme not in SCHEMES:
+    if parts.scheme not in schemes:
         raise _no_url(url, f"the scheme `{parts.scheme}`" if parts.scheme else "no scheme")
     if parts.username is not None or parts.password is not None:
         raise refuse(
@@ -86,6 +87,20 @@ def check_url(url: str) -> SplitResult:
     if not host:
         raise _no_url(url, "no host")
     return parts
+
+
+def check_downgrade(url: str, target: str) -> None:
+    """Refuse to be sent on to where anybody may listen, or change what comes.
+
+    Raises
+    ------
+    TsmError
+        `remote.forbidden`.
+    """
+    if url.startswith("https:") and target.lower().startswith("http:"):
+        raise refuse(Code.REMOTE_FORBIDDEN, shown(url), found=f"sent on to {shown(target)}",
+                     expected="an address that begins with https://",
+                     remedy="correct the address in the definition")
 
 
 def addresses(host: str, port: int) -> list[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from functools import cache
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
 from requests.models import PreparedRequest, Response
+from requests.utils import default_user_agent, resolve_proxies, select_proxy
 from requests_ratelimiter import LimiterAdapter
 from requests_ratelimiter.buckets import HostBucketFactory
 from urllib3 import Retry
@@ -28,12 +29,16 @@ from pz_tsm_core.remote.deadline import Deadline
 #: Statuses after which the same request is sent again.
 AGAIN = (429, 500, 502, 503, 504)
 MAX_REDIRECTS = 10
+#: Of replies that are not streamed to disk; lists of tables are the largest.
+MAX_IN_MEMORY = 256 * 2**20
+#: Seconds before the second of several tries, and ever; the first comes at once.
+_FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
 
 
 def user_agent() -> str:
     """By which services know who asks."""
-    return f"pz-tsm/{version('pz-tsm')} {requests.utils.default_user_agent()}"
+    return f"pz-tsm/{version('pz-tsm')} {default_user_agent()}"
 
 
 class Session(requests.Session):
@@ -58,16 +63,17 @@ class Session(requests.Session):
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         """Send a request, also one that was redirected; wait no longer than the limits say."""
         url = str(request.url)
-        where = guard.check_url(url)
-        proxies = kwargs.setdefault(
-            "proxies", requests.utils.resolve_proxies(request, self.proxies, self.trust_env))
-        if requests.utils.select_proxy(url, proxies):
+        where = guard.check_url(url, ("https", "http"))
+        proxies = kwargs.setdefault("proxies", resolve_proxies(request, self.proxies))
+        if select_proxy(url, proxies):
             # The proxy makes the connection: what can be known here is where the name leads.
             guard.addresses(str(where.hostname), where.port or port_by_scheme[where.scheme])
         self._deadline.check(guard.shown(url))
         self._adapter.max_delay = left = self._deadline.left()
         kwargs["timeout"] = _within(kwargs.get("timeout"), self._limits, left)
-        return super().send(request, **kwargs)
+        streamed = kwargs.get("stream", False)
+        reply = super().send(request, **{**kwargs, "stream": True})
+        return reply if streamed else _taken_in(reply)
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
         """Take credentials out of a request that is sent on to another host; add none."""
@@ -75,22 +81,32 @@ class Session(requests.Session):
             prepared_request.headers.pop("Authorization", None)
 
     def get_redirect_target(self, resp: Response) -> str | None:
-        """Where a reply sends us; refused when from there on anybody could listen or change it."""
+        """Where a reply sends us, if it may."""
         target = super().get_redirect_target(resp)
         if target is None:
             return None
         resp.close()  # requests would read its body to the end, and it may have none
-        if urlsplit(resp.url).scheme == "https" and urlsplit(target).scheme == "http":
-            raise refuse(Code.REMOTE_FORBIDDEN, guard.shown(resp.url),
-                         found=f"sent on to {guard.shown(target)}",
-                         expected="an address that begins with https://",
-                         remedy="correct the address in the definition")
+        guard.check_downgrade(resp.url, target)
         return target
 
 
 def _as_it_is(request: PreparedRequest) -> PreparedRequest:
     """No credentials; without it, requests would look for some in .netrc."""
     return request
+
+
+def _taken_in(reply: Response) -> Response:
+    """The reply with its body in memory, as far as that is reasonable."""
+    body = bytearray()
+    for chunk in reply.iter_content(2**16):
+        body += chunk
+        if len(body) > MAX_IN_MEMORY:
+            reply.close()
+            raise refuse(Code.REMOTE_LIMIT, guard.shown(reply.url), expected="a short reply",
+                         found=f"more than {MAX_IN_MEMORY} bytes, unfolded",
+                         remedy="try later, or another service")
+    reply._content = bytes(body)  # noqa: SLF001 - as requests does when it reads a body
+    return reply
 
 
 class _Adapter(LimiterAdapter):
@@ -125,33 +141,34 @@ def _limiter(per_second: float) -> Limiter:
 class _Patience(Retry):
     """Retries that never wait beyond the deadline, and do not ask again what was too slow."""
 
-    def __init__(self, *args: Any, deadline: Deadline, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, deadline: Deadline, where: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._deadline = deadline
+        self._deadline, self._where = deadline, where
 
     @classmethod
     def of(cls, limits: FetchLimits, deadline: Deadline) -> _Patience:
         """As limits say; queries are sent as POST and change nothing, so they are sent again."""
         return cls(limits.retries, redirect=False, allowed_methods=None, status_forcelist=AGAIN,
-                   backoff_factor=0.5, backoff_max=_LONGEST_WAIT, backoff_jitter=0.5,
+                   backoff_factor=_FIRST_WAIT / 2, backoff_max=_LONGEST_WAIT,
                    raise_on_status=False, deadline=deadline)
 
     def new(self, **kw: Any) -> _Patience:
         """As in urllib3."""
-        return super().new(deadline=self._deadline, **kw)
+        return super().new(**{"deadline": self._deadline, "where": self._where, **kw})
 
     def increment(self, *args: Any, **kwargs: Any) -> _Patience:
         """As in urllib3; an answer that did not come in time would not come the next time."""
-        error = kwargs.get("error")
-        if isinstance(error, (ReadTimeoutError, NameResolutionError)):
-            raise error
-        return super().increment(*args, **kwargs)
+        if isinstance(kwargs.get("error"), (ReadTimeoutError, NameResolutionError)):
+            Retry(0, allowed_methods=None).increment(*args, **kwargs)  # raises: no try is left
+        pool = kwargs.get("_pool")
+        return super().increment(*args, **kwargs).new(where=pool.host if pool else "")
 
     def sleep(self, response: Any = None) -> None:
-        """Wait as long as the service asks, or a little longer each time."""
-        wait = self._asked(response) or self.get_backoff_time()
+        """Wait as long as the service asks, or longer each time and by chance."""
+        chance = random.uniform(0, _FIRST_WAIT)  # noqa: S311 - nothing secret
+        wait = self._asked(response) or self.get_backoff_time() + chance
         if wait > self._deadline.left():
-            raise self._deadline.passed("service", f"a service that asks to wait {wait:.0f} s")
+            raise self._deadline.passed(self._where, f"{wait:.0f} s to wait before the next try")
         time.sleep(wait)
 
     def _asked(self, response: Any) -> float:

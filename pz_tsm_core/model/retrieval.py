@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import pyarrow as pa
 from pydantic import ConfigDict, Field, model_validator
 
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, Value, sha256_of
@@ -92,6 +93,23 @@ class ColumnSaid(Value):
 
     kind: Literal["int", "float", "text", "bool", ""] = ""
     unit: str = ""
+
+    @classmethod
+    def of(cls, field: pa.Field) -> ColumnSaid:
+        """What a field of Arrow says of its column."""
+        unit = (field.metadata or {}).get(b"unit", b"").decode("utf-8", "replace")
+        return cls.model_validate({"kind": kind_of(field.type), "unit": unit})
+
+
+def kind_of(type_: pa.DataType) -> str:
+    """The kind of an Arrow type, in the words of a definition; empty for others."""
+    if pa.types.is_boolean(type_):
+        return "bool"
+    if pa.types.is_integer(type_):
+        return "int"
+    if pa.types.is_floating(type_):
+        return "float"
+    return "text" if pa.types.is_string(type_) or pa.types.is_large_string(type_) else ""
 
 
 class FetchRequest(Value):

@@ -12,26 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.model.retrieval import ColumnSaid
+from pz_tsm_core.model.retrieval import kind_of
 
 _TYPES = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "bool": pa.bool_()}
-
-
-def kind_of(type_: pa.DataType) -> str:
-    """The kind of an Arrow type, in the words of a definition; empty for others."""
-    if pa.types.is_boolean(type_):
-        return "bool"
-    if pa.types.is_integer(type_):
-        return "int"
-    if pa.types.is_floating(type_):
-        return "float"
-    return "text" if pa.types.is_string(type_) or pa.types.is_large_string(type_) else ""
-
-
-def said_of(field: pa.Field) -> ColumnSaid:
-    """What a field says of its column."""
-    unit = (field.metadata or {}).get(b"unit", b"").decode()
-    return ColumnSaid.model_validate({"kind": kind_of(field.type), "unit": unit})
 
 
 def canonical_schema(schema: pa.Schema, types: Mapping[str, str]) -> pa.Schema:

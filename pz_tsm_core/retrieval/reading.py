@@ -15,7 +15,7 @@ from pz_tsm_core.model.retrieval import ColumnSaid, Wanted
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.readers import TableStream
 from pz_tsm_core.remote import Reach
-from pz_tsm_core.retrieval.canonical import canonical, canonical_schema, said_of
+from pz_tsm_core.retrieval.canonical import canonical, canonical_schema
 from pz_tsm_core.retrieval.compare import breaches
 from pz_tsm_core.retrieval.selection import selector
 from pz_tsm_core.sources import Piece
@@ -92,7 +92,7 @@ class Reading:
         """The schema under native names, compared with the definition."""
         natives = sorted(names)
         fields = [one.with_name(native) for native, one in zip(natives, schema, strict=True)]
-        self.columns = {one.name: said_of(one) for one in fields}
+        self.columns = {one.name: ColumnSaid.of(one) for one in fields}
         if problems := list(breaches(self.survey, self.columns, where, names)):
             raise TsmError(*problems)
         return pa.schema(fields)

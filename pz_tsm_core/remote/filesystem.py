@@ -110,7 +110,7 @@ def storage_options(url: str, limits: FetchLimits, deadline: Deadline) -> dict[s
         `remote.forbidden`; `service.*` when S3 does not answer.
     """
     if guard.check_url(url).scheme == "s3":
-        return _of_s3(url, limits)
+        return _of_s3(url, limits, deadline)
     timeouts = {"total": deadline.left(), "sock_connect": limits.connect_seconds,
                 "sock_read": limits.stall_seconds}
     return {"get_client": guarded_client,
@@ -123,7 +123,7 @@ def open_filesystem(url: str, options: dict[str, Any]) -> fsspec.AbstractFileSys
     return fsspec.filesystem(guard.check_url(url).scheme, **options)
 
 
-def _of_s3(url: str, limits: FetchLimits) -> dict[str, Any]:
+def _of_s3(url: str, limits: FetchLimits, deadline: Deadline) -> dict[str, Any]:
     gate = Gate(_named_by_the_operator())
     options = {"config_kwargs": {
         "connect_timeout": limits.connect_seconds,
@@ -133,14 +133,16 @@ def _of_s3(url: str, limits: FetchLimits) -> dict[str, Any]:
         "user_agent_extra": user_agent(),
         "connector_args": {"resolver": gate, "socket_factory": gate.socket},
     }}
-    return {**options, "anon": _is_open(url, options)}
+    # s3fs would try again what botocore has tried again already.
+    patience = min(limits.connect_seconds + limits.stall_seconds, deadline.left())
+    return {**options, "anon": _is_open(url, options, patience)}
 
 
-def _is_open(url: str, options: dict[str, Any]) -> bool:
+def _is_open(url: str, options: dict[str, Any], seconds: float) -> bool:
     """Whether anybody may read it, or at least be told that it is not there."""
     try:
         with plainly(guard.shown(url)):
-            fsspec.filesystem("s3", anon=True, **options).info(url)
+            fsspec.filesystem("s3", anon=True, **options).info(url, timeout=seconds or 0.001)
     except TsmError as error:
         if error.codes != (Code.SERVICE_REFUSED,):
             raise

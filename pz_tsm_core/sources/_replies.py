@@ -12,14 +12,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from pz_tsm_core.errors import Code, Problem, TransientError, TsmError
 from pz_tsm_core.remote import Reach
 
 AnswerT = TypeVar("AnswerT")
 
-#: Seconds before a reply that was cut is asked for again; then twice as long each time.
+#: Seconds before a reply that was cut is asked for again, at most; then twice as long each time.
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 60.0
 
@@ -67,7 +67,7 @@ def bring(
                 or state.upcoming_sleep >= reach.deadline.left())
 
     again = Retrying(retry=retry_if_exception_type(ReplyError), stop=enough, reraise=True,
-                     wait=wait_exponential_jitter(_FIRST_WAIT, _LONGEST_WAIT))
+                     wait=wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT))
     return again(once)
 
 

@@ -27,8 +27,8 @@ MIRROR = "PZ_TSM_VIZIER"
 class Vizier(Service):
     """Tables of VizieR: `table` is the full name, as in J/MNRAS/474/4151/wigglez.
 
-    What `Offer` counts is the whole table: VizieR says beforehand of no region how many rows lie
-    there. That nothing is missing in a region, its own word on the reply must tell.
+    VizieR counts the rows of a table, and says of no region how many lie there: what it says with
+    the reply must do.
     """
 
     name = "vizier"
@@ -36,7 +36,7 @@ class Vizier(Service):
     def look(self, ask: Ask) -> Offer:
         """Say what columns the table has, and how many rows; one request."""
         table = _only(answer(self.reach, f"{_address()}?{_name(ask)}&-meta.all",
-                             partial(_checked, where=_where(ask))), ask)
+                             partial(_said, where=_where(ask))), ask)
         # Positions that VizieR computes are not of the table, and told only when they are there.
         computed = {name: ColumnSaid() for name in ask.columns.values() if name.startswith("_")}
         rows = table.rows if _cone(ask) is None else None
@@ -44,13 +44,13 @@ class Vizier(Service):
             rows = min(rows, limit)
         return Offer(columns=computed | table.columns, rows=rows)
 
-    def pull(self, ask: Ask, offer: Offer, folder: Path) -> Iterator[Piece]:  # noqa: ARG002
+    def pull(self, ask: Ask, offer: Offer, folder: Path) -> Iterator[Piece]:
         """Bring the wanted columns of all rows, or of those in a cone around the region."""
         path = folder / "reply.xml"
-        check = partial(_checked, where=_where(ask), limited=row_limit(ask.wanted) is not None)
-        said = bring(self.reach, f"{_address()}?{_query(ask)}", path, check)
-        if any(table.filled for table in said.tables):
-            yield Piece(path, "votable", rows=said.count("matches"))
+        rows = bring(self.reach, f"{_address()}?{_query(ask)}", path,
+                     partial(_rows_of, ask=ask, promised=offer.rows))
+        if rows:
+            yield Piece(path, "votable", rows=rows)
 
 
 def _where(ask: Ask) -> str:
@@ -91,19 +91,39 @@ def _query(ask: Ask) -> str:
                     for line in script.split("\n"))
 
 
-def _checked(path: Path, *, where: str, limited: bool = False) -> Said:
-    """What a reply says besides its rows; an error when it is none, or not all.
+def _said(path: Path, *, where: str) -> Said:
+    return checked(path, where=where, elsewhere=f"try later, or a mirror: set {MIRROR} to its host")
+
+
+def _rows_of(path: Path, *, ask: Ask, promised: int | None) -> int:
+    """How many rows came; an error when they are not all.
 
     Raises
     ------
     TsmError
-        as `checked`; `service.incomplete` when VizieR left rows out.
+        as `checked`; `service.incomplete` when VizieR left rows out, which it does not always say:
+        a query that takes too long ends early.
     """
-    said = checked(path, where=where, elsewhere=f"try later, or a mirror: set {MIRROR} to its host")
-    if said.status == "OVERFLOW" and not limited:
-        raise refuse(Code.SERVICE_INCOMPLETE, where, found="not all rows, as VizieR says itself",
-                     expected="all rows", remedy="ask for a region, or use another service")
-    return said
+    said = _said(path, where=_where(ask))
+    rows = said.count("matches")
+    rows = _tags(path) if rows is None else rows
+    over = said.status == "OVERFLOW" and row_limit(ask.wanted) is None
+    if over or promised not in (None, rows):
+        raise refuse(
+            Code.SERVICE_INCOMPLETE, _where(ask), found=f"{rows:,} rows",
+            expected="all rows" if promised is None else f"{promised:,} rows, as VizieR counts",
+            remedy="ask for a region, or use another service")
+    return rows
+
+
+def _tags(path: Path) -> int:
+    """Rows of a reply that does not say how many it has."""
+    count, rest = 0, b""
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            count += (rest + block).count(b"<TR>")
+            rest = block[-3:]  # the beginning of a tag, never all of it
+    return count
 
 
 def _only(said: Said, ask: Ask) -> TableSaid:

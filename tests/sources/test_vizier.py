@@ -136,9 +136,10 @@ def test_recorded_metadata_say_columns_units_and_rows(vizier):
 
 def test_a_recorded_reply_is_read_with_its_types_nulls_and_units(vizier, tmp_path):
     vizier.answer = recorded_answer
-    _, (piece,) = pulled(asking(table=YSOS, id="SSTGLMC", j="Jmag"), tmp_path)
+    ask = asking(Wanted(rows=50), table=YSOS, id="SSTGLMC", j="Jmag")
+    offer, (piece,) = pulled(ask, tmp_path)
     table = table_of(piece)
-    assert len(table) == 50
+    assert len(table) == 50 == piece.rows == offer.rows
     assert table["SSTGLMC"][0].as_py() == "G048.7567-00.6341"
     assert str(table.schema.field("Seq").type) == "int16"
     assert table.schema.field("Jmag").metadata[b"unit"] == b"mag"
@@ -148,7 +149,13 @@ def test_a_recorded_reply_is_read_with_its_types_nulls_and_units(vizier, tmp_pat
 def test_one_request_each_asks_for_all_rows_of_all_wanted_columns_and_says_who_asks(
         vizier, tmp_path):
     vizier.answer = recorded_answer
-    pulled(asking(table=YSOS, id="SSTGLMC", a="[3.6]", ra="_RAJ2000"), tmp_path)
+    with pytest.raises(TsmError) as refusal:
+        pulled(asking(table=YSOS, id="SSTGLMC", a="[3.6]", ra="_RAJ2000"), tmp_path)
+    # It was recorded when VizieR gave no more than it was asked for then.
+    assert refusal.value.codes == (Code.SERVICE_INCOMPLETE,)
+    assert "50 rows" in str(refusal.value)
+    assert "737 rows" in str(refusal.value)
+    assert not list(tmp_path.glob("*.xml"))
     before, after = vizier.asked
     assert before.path == after.path == "/viz-bin/votable"
     assert before.arguments == {"-source": YSOS, "-meta.all": ""}
@@ -306,30 +313,23 @@ def test_an_error_of_ours_is_told_at_once(vizier, tmp_path):
     assert len(vizier.asked) == 2
 
 
-def test_rows_that_vizier_leaves_out_are_missed(vizier, tmp_path):
-    there, ask = service("vizier", reach()), asking()
+OVER = '<INFO name="matches" value="50"/><INFO name="QUERY_STATUS" value="OVERFLOW"/>'
+
+
+@pytest.mark.parametrize(("infos", "wanted"), [
+    (OVER, Wanted(region=Region(cone=(150.0, 2.2, 20.0)))), (OVER, Wanted()),
+    ('<INFO name="matches" value="50"/>', Wanted()), ("", Wanted()),
+], ids=["of a region", "of all", "without a word", "nor a number"])
+def test_rows_that_vizier_leaves_out_are_missed_and_nothing_is_kept(
+        vizier, tmp_path, infos, wanted):
+    there, ask = service("vizier", reach()), asking(wanted)
     offer = there.look(ask)
-    vizier.first.append(Reply(votable("t", FIELDS, wigglez()[:50], "", (
-        '<INFO name="matches" value="50"/><INFO name="QUERY_STATUS" value="OVERFLOW"/>'))))
+    vizier.first.append(Reply(votable("t", FIELDS, wigglez()[:50], "", infos)))
     with pytest.raises(TsmError) as refusal:
         list(there.pull(ask, offer, tmp_path))
     assert refusal.value.codes == (Code.SERVICE_INCOMPLETE,)
-
-
-def test_rows_that_vizier_leaves_out_without_a_word_are_missed_by_its_own_count(
-        vizier, tmp_path, survey):
-    vizier.first.extend([stand_in()(question("-meta.all")), Reply(votable(
-        "J/MNRAS/474/4151/wigglez", FIELDS, wigglez()[:50]))])
-    with pytest.raises(TsmError) as refusal:
-        fetch_survey(open_store(tmp_path / "store"), survey, reach=reach())
-    assert refusal.value.codes == (Code.SERVICE_INCOMPLETE,)
-    assert "300 rows" in str(refusal.value)
-
-
-def question(*names):
-    from tests.sources.replay import Question
-
-    return Question("/viz-bin/votable", dict.fromkeys(names, ""), "")
+    assert "50 rows" in str(refusal.value)
+    assert not list(tmp_path.glob("*.xml"))
 
 
 def test_a_column_that_vizier_does_not_have_is_told_before_rows_are_pulled(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         check_survey,
         combine,
         explain_flags,
+        fetch,
         homogenize,
         list_products,
         list_surveys,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "TsmError", "check_survey", "combine", "explain_flags", "homogenize", "list_products",
+    "TsmError", "check_survey", "combine", "explain_flags", "fetch", "homogenize", "list_products",
     "list_surveys", "magnitudes", "match", "open_product", "own_survey", "propose_recipe", "put",
     "read", "show_survey", "split", "standardize", "write",
 ]

@@ -41,13 +41,14 @@ from pz_tsm_core.ops import standardize as standardizing
 from pz_tsm_core.products import list_products, open_product, put
 from pz_tsm_core.propose import propose_recipe
 from pz_tsm_core.releases import get_release
+from pz_tsm_core.retrieval import fetch
 from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import survey_of_table
 
 __all__ = [
-    "check_survey", "combine", "explain_flags", "homogenize", "list_products", "list_surveys",
-    "magnitudes", "match", "open_product", "own_survey", "propose_recipe", "put", "read",
-    "show_survey", "split", "standardize", "write",
+    "check_survey", "combine", "explain_flags", "fetch", "homogenize", "list_products",
+    "list_surveys", "magnitudes", "match", "open_product", "own_survey", "propose_recipe", "put",
+    "read", "show_survey", "split", "standardize", "write",
 ]
 
 

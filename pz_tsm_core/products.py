@@ -5,7 +5,6 @@ A store is given as what `open_store` gives, as its folder, or left out for the 
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ import pandas as pd
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.frames import like
-from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, Principal
+from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef
 from pz_tsm_core.model.product import LEFT_ALONE, MAIN_TABLE, ProductVersion, is_ref
 from pz_tsm_core.model.stages import PUT
 from pz_tsm_core.propose.look import readable
 from pz_tsm_core.readers import FORMATS
 from pz_tsm_core.readers.compression import COMPRESSIONS
-from pz_tsm_core.store import Draft, Store, default_location, open_store
+from pz_tsm_core.store import Draft, Store, as_store
 from pz_tsm_core.tables import digest, stream
 
 #: Endings of file names that say how to read the file, and nothing of what it is.
@@ -36,7 +35,7 @@ def list_products(store: Store | str | Path | None = None) -> pd.DataFrame:
     One row a version: product, version, kind, rows, access, created (UTC). Where the artifact is
     missing or damaged, so are the rows.
     """
-    opened = _opened(store)
+    opened = as_store(store)
     rows = [(version.name, version.version, version.kind, _rows(opened, version),
              str(version.access), version.created) for version in opened.products.list()]
     table = pd.DataFrame(rows, columns=["product", "version", "kind", "rows", "access", "created"])
@@ -52,7 +51,7 @@ def open_product(ref: str, store: Store | str | Path | None = None) -> Any:
         `product.unknown`; `store.missing` or `store.corrupt` when its artifact is not whole;
         `product.name`.
     """
-    opened = _opened(store)
+    opened = as_store(store)
     version = opened.products.get(ref)
     return like(opened.read_table(_main_artifact(opened, version), version.table), pd.DataFrame())
 
@@ -84,7 +83,7 @@ def put(
         `product.name` for a name that is none, or stands for something else; `store.access`;
         `file.*`, `table.*` or `catalog.invalid` for what cannot be read; `file.changed`.
     """
-    opened, source = _opened(store), Path(path)
+    opened, source = as_store(store), Path(path)
     named = name if name is not None else name_for(source, table)
     opened.products.check(named, "table", access)  # before the work
     before = digest(source)
@@ -143,10 +142,3 @@ def _main_artifact(store: Store, version: ProductVersion) -> ArtifactRef:
 def _rows(store: Store, version: ProductVersion) -> int | None:
     manifest = store.peek(version.ref)
     return manifest.table_rows.get(version.table) if manifest else None
-
-
-def _opened(store: Store | str | Path | None) -> Store:
-    if isinstance(store, Store):
-        return store
-    principal = Principal(name=os.environ.get("PZ_TSM_PRINCIPAL", "local"))
-    return open_store(store or default_location(), principal)

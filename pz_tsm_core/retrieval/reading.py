@@ -67,8 +67,9 @@ class Reading:
         before = self.taken
         for piece in pieces:
             began = self.taken
-            yield from self._piece(piece, names, where, total)
-            _compare(piece.rows, self.taken - began, f"{where}: {piece.path.name}")
+            with _kept_if_sound(piece):
+                yield from self._piece(piece, names, where, total)
+                _compare(piece.rows, self.taken - began, f"{where}: {piece.path.name}")
         _compare(total, self.taken - before, where)
 
     def _piece(
@@ -105,6 +106,17 @@ class Reading:
         surplus = min(len(rows), max(0, self.given - self.wanted.rows))
         self.beyond += surplus
         return rows.slice(0, len(rows) - surplus)
+
+
+@contextmanager
+def _kept_if_sound(piece: Piece) -> Iterator[None]:
+    """Remove a file that could not be read, so that a later try does not go on with it."""
+    try:
+        yield
+    except TsmError:
+        if not piece.lent:
+            piece.path.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

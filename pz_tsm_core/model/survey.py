@@ -320,6 +320,12 @@ class Survey(Value):
         return self.columns.natives
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """Services that give the catalogue to a program, the preferred one first."""
+        return tuple(dict.fromkeys(source.service for source in self.sources
+                                   if source.service != "page"))
+
+    @property
     def verified(self) -> bool:
         """Whether a table or page is cited for columns and flags, and nothing is marked unsure."""
         return self.evidence is not None and not self.unverified

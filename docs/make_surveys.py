@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pz_tsm_core.model.survey import RuleList, Survey
+from pz_tsm_core.model.survey import RuleList, Source, Survey
 from pz_tsm_core.surveys import registry
 
 PAGE = Path(__file__).parent / "reference" / "surveys.md"
@@ -21,6 +21,9 @@ A survey is *verified* when a table or page is cited for its columns and its fla
 its definition is marked as unsure; what is unsure stands with the survey. Quality 4 is a redshift
 that is right for more than 99 % of the objects that have it; 3, for 90 to 99 %; 2, for 70 to 90 %;
 1, for less; 0 is no redshift to be used. Of several rules the first that holds decides.
+
+*From* names the services that `tsm fetch` can ask, the preferred one first; *by hand* is what only
+people can download, for `file:` in a recipe or `tsm put`.
 
 Who says so, in short: a bibcode is a paper, as are the words of a table or README of the survey;
 *pzserver_combine_redshift_dedup* is the rule file of the existing pipeline
@@ -37,17 +40,21 @@ def page() -> str:
     """The whole page, in Markdown."""
     surveys = tuple(registry().values())
     verified = sum(survey.verified for survey in surveys)
-    counted = f"{len(surveys)} surveys, of which {verified} are verified."
+    fetched = sum(bool(survey.services) for survey in surveys)
+    counted = (f"{len(surveys)} surveys, of which {verified} are verified. `tsm fetch` can "
+               f"ask services for {fetched}; the others are downloaded by hand.")
     parts = (INTRODUCTION, counted + "\n", _table(_overview(surveys)), *map(_section, surveys))
     return "\n".join(parts)
 
 
 def _overview(surveys: Iterable[Survey]) -> Iterator[list[str]]:
-    yield ["key", "survey", "facility, year", "release", "objects", "verified", "to be cited"]
+    yield ["key", "survey", "facility, year", "release", "objects", "from", "verified",
+           "to be cited"]
     for survey in surveys:
         objects = survey.footprint.objects
         yield [f"[{survey.key}](#{survey.key})", survey.name, f"{survey.facility}, {survey.year}",
-               survey.release, f"{objects:,}" if objects else "", "yes" if survey.verified else "",
+               survey.release, f"{objects:,}" if objects else "",
+               ", ".join(survey.services) or "by hand", "yes" if survey.verified else "",
                ", ".join(map(_work, survey.citation))]
 
 
@@ -57,10 +64,22 @@ def _section(survey: Survey) -> str:
     lines = [f"- redshift: {_redshift(survey)}"]
     lines += [f"- flag: {_code(survey.columns.native_flag.from_)}"
               ] if survey.columns.native_flag else []
+    lines += [f"- from: {_place(source)}" for source in survey.sources]
     lines += [f"- columns: {evidence.columns}", f"- flags: {evidence.flags}"] if evidence else []
     lines += [f"- **not verified**: {fact}" for fact in survey.unverified]
     return "\n".join((f"## {survey.key}\n", f"{survey.name}, {survey.release}.\n", *lines, "",
                       _table(_rules(survey))))
+
+
+def _place(source: Source) -> str:
+    """Where a catalogue, or a part of it, is published."""
+    part = f", part {source.part}" if source.part else ""
+    if source.service == "page":
+        return f"by hand, <{source.url}>"
+    table = _code(source.table) if source.table else ""
+    release = f"release {source.release}" if source.release else ""
+    at = _code(source.url) if source.url else ""
+    return f"{source.service} {' '.join(filter(None, (release, table, at)))}{part}"
 
 
 def _redshift(survey: Survey) -> str:

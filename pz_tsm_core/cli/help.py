@@ -71,6 +71,7 @@ COMMANDS = {
         "tsm surveys check my_vandels.survey.yaml",
         "tsm surveys check my_vandels.survey.yaml --sample sky/surveys/vandels.parquet",
         "tsm surveys check flags_translation.yaml",
+        "tsm surveys check --sources",
     )),
     "surveys explain": Shown(Panel.LOOK, (
         "tsm surveys explain vandels sky/surveys/vandels.parquet",

@@ -111,12 +111,15 @@ def show(
 
 @surveys.command(**shown("surveys check"))
 def check(
-    files: Annotated[list[Path], typer.Argument(
+    files: Annotated[list[Path] | None, typer.Argument(
         metavar="FILE...", help="YAML files of definitions, or rule files.", show_default=False,
-        autocompletion=completion.recipes)],
+        autocompletion=completion.recipes)] = None,
     sample: Annotated[Path | None, typer.Option(
         help="A table in the native columns, over which the rules are run.",
         autocompletion=completion.files)] = None,
+    sources: Annotated[bool, typer.Option(  # noqa: FBT002
+        "--sources", help="Check where catalogues are said to be published, without asking "
+        "anybody: of these definitions, or without FILE of all surveys.")] = False,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Tell all mistakes of survey definitions, with their lines.
@@ -124,10 +127,10 @@ def check(
     It ends with 1 if there is any, and says what is only odd. The rule file of an existing
     pipeline, such as flags_translation.yaml, is checked as well: each of its expressions.
     """
-    from pz_tsm_core.display.rules import check_survey
-
+    if not (files or sources) or (sources and sample):
+        raise typer.BadParameter("name FILE..., and then --sample or --sources; or --sources alone")
     try:
-        page = check_survey(*files, sample=sample)
+        page = _checked(files or [], sample, sources=sources)
     except TsmError as error:
         if not as_json:
             raise
@@ -136,6 +139,16 @@ def check(
              "expected": each.expected, "remedy": each.remedy} for each in error.problems]}))
         raise typer.Exit(1) from None
     _print(page, as_json)
+
+
+def _checked(files: list[Path], sample: Path | None, *, sources: bool) -> Page:
+    if sources:
+        from pz_tsm_core.display.sources import check_published
+
+        return check_published(*files)
+    from pz_tsm_core.display.rules import check_survey
+
+    return check_survey(*files, sample=sample)
 
 
 @surveys.command(**shown("surveys explain"))

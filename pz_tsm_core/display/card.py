@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pz_tsm_core.citations import cite
-from pz_tsm_core.display.listing import trust
+from pz_tsm_core.display.listing import BY_HAND, trust
 from pz_tsm_core.display.page import Cell, Grid, Page
-from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Region, RuleList, Survey
+from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Region, RuleList, Source, Survey
 
 _QUANTITIES = ("quality", "object_class", "instrument_type")
 
@@ -24,12 +24,17 @@ def card(survey: Survey, folder: str | None = None) -> Page:
     grids = {"columns": _columns(survey)}
     grids.update((name, _rules(survey, name)) for name in _QUANTITIES)
     if survey.sources:
-        grids["sources"] = Grid("where it is published", ("service", "table or address", "columns"),
-                                tuple((each.service, each.table or each.url,
-                                       [f"{native} as {there}"
-                                        for native, there in each.columns.items()])
-                                      for each in survey.sources))
+        grids["sources"] = Grid("where it is published",
+                                ("service", "part", "table", "address", "columns"),
+                                tuple(map(_source, survey.sources)))
     return Page(f"{survey.key}: {survey.name}", _facts(survey, folder), grids)
+
+
+def _source(source: Source) -> tuple[Cell, ...]:
+    release = f" of release {source.release}" if source.release else ""
+    return (source.service if source.service != "page" else BY_HAND, source.part,
+            source.table + release, source.url,
+            [f"{native} as {there}" for native, there in source.columns.items()])
 
 
 def _facts(survey: Survey, folder: str | None) -> dict[str, Cell]:
@@ -43,7 +48,7 @@ def _facts(survey: Survey, folder: str | None) -> dict[str, Cell]:
         "redshifts": "{:g} to {:g}".format(*seen.z_range) if seen.z_range else None,
         "cite": "; ".join(f"{cite(work)} ({work})" for work in survey.citation),
         "doi": list(survey.doi), "acknowledge": survey.acknowledgement, "licence": survey.licence,
-        "verified": trust(survey),
+        "from": list(survey.services) or BY_HAND, "verified": trust(survey),
         "columns are told": survey.evidence.columns if survey.evidence else None,
         "flags are told": survey.evidence.flags if survey.evidence else None,
         "unverified": "; ".join(survey.unverified),

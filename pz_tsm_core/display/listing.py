@@ -9,8 +9,11 @@ from pz_tsm_core.model.survey import USER_ORDINAL, Survey
 from pz_tsm_core.surveys import Found, instrument_types
 
 _HEADINGS = ("key", "name", "release", "year", "objects", "z from", "z to", "type", "facility",
-             "verified")
+             "from", "verified")
 _RIGHT = frozenset({"objects", "z from", "z to"})
+#: Where no service gives a catalogue to a program.
+BY_HAND = "by hand"
+
 #: What a definition may not say, in words.
 _UNKNOWN = {"footprint": "footprint unknown", "z_range": "redshift range unknown"}
 
@@ -43,7 +46,8 @@ def _line(survey: Survey) -> tuple[Cell, ...]:
     smallest, largest = survey.footprint.z_range or (None, None)
     kinds = "".join(instrument_types(survey))
     return (survey.key, survey.name, survey.release, survey.year, survey.footprint.objects,
-            smallest, largest, kinds, survey.facility, trust(survey))
+            smallest, largest, kinds, survey.facility, list(survey.services) or BY_HAND,
+            trust(survey))
 
 
 def trust(survey: Survey) -> str:

@@ -40,7 +40,7 @@ def followed(tmp_path_factory):
 def test_every_command_of_the_page_succeeds(followed):
     _, saved, told = followed
     assert saved == ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
-    assert len(told) == 5
+    assert len(told) == 6
     assert {line: done.stderr for line, done in told.items() if done.returncode} == {}
 
 
@@ -75,3 +75,9 @@ def test_the_python_of_the_page_runs(followed, monkeypatch):
     exec(compile(code, "add_a_survey.md", "exec"), names)
     assert len(names["redshifts"]) == 5
     assert "&#39;D&#39;" in names["page"]._repr_html_()
+
+
+def test_the_sources_of_the_page_are_checked(followed):
+    told = next(done.stdout for line, done in followed[2].items() if "--sources" in line)
+    assert "J/A+A/700/A1/table2" in told
+    assert "by hand" in told

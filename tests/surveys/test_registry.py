@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pybtex.database import parse_string
 
+from pz_tsm_core.display.sources import check_published
 from pz_tsm_core.legacy import load_rule_file
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.surveys import get_survey, registry, survey_keys
@@ -66,6 +67,22 @@ def test_a_survey_says_what_it_rests_on(key):
     assert survey.types.keys() == survey.native_columns
     assert survey.evidence or survey.unverified
     assert survey.footprint.about
+
+
+def test_every_catalogue_is_published_where_somebody_can_look():
+    page = check_published()
+    frame = page.to_pandas()
+    assert set(frame.survey) == set(KEYS)
+    by_hand = frame.groupby("survey").state.apply(set) == {"by hand"}
+    assert page.facts["by hand"] == str(by_hand.sum())
+    assert page.facts["from services"] == str((~by_hand).sum())
+    assert (~by_hand).sum() >= 30
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_pages_for_people_stand_behind_what_programs_can_ask(key):
+    services = [source.service for source in get_survey(key).sources]
+    assert services == sorted(services, key=lambda service: service == "page")
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -43,6 +43,14 @@ instrument_type: {otherwise: p, source: me}
 """
 
 
+SOURCES = """\
+sources:
+  - {service: vizier, table: J/A+A/1/2/a, part: a}
+  - {service: vizier, table: J/A+A/1/2/b, part: b}
+  - {service: page, url: "https://example.org/"}
+columns:"""
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with an own survey and a table of it."""
@@ -226,6 +234,21 @@ def test_a_rule_file_is_refused_with_all_its_mistakes_beside_those_of_others(tsm
         ("legacy.rule-file", "twice.yaml line 5", "a key that stands twice"),
     }
     assert "powers have no translation" in tsm("check", "rules.yaml")[2]
+
+
+def test_sources_are_checked_without_asking_anybody(tsm, place):
+    every = said(tsm("check", "--sources", "--json"))
+    assert {line["survey"] for line in every["sources"]} == set(registry())
+    (place / "fine.yaml").write_text(OWN.replace("columns:", SOURCES, 1))
+    one = said(tsm("check", "fine.yaml", "--sources", "--json"))["sources"]
+    assert [(line["service"], line["part"], line["state"]) for line in one] == [
+        ("vizier", "a", "not asked"), ("vizier", "b", "not asked"), ("page", "", "by hand")]
+    (place / "bad.yaml").write_text(OWN.replace("columns:", SOURCES.replace("/b,", ","), 1))
+    code, out, err = tsm("check", "bad.yaml", "--sources", "--json")
+    assert (code, err) == (1, "")
+    assert [each["where"] for each in json.loads(out)["problems"]] == ["own: sources.1.table"]
+    for words in (("check",), ("check", "--sources", "--sample", "t.csv")):
+        assert tsm(*words)[0] == 2
 
 
 def test_it_looks_good_on_a_terminal_too():

@@ -15,21 +15,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from pz_tsm_core.errors import Code, TsmError, refuse
+from pz_tsm_core.errors import Code, Problem, TsmError, refuse
 from pz_tsm_core.model.retrieval import ColumnSaid
-from pz_tsm_core.sources._replies import answer, bring, cut, refuse_reply
+from pz_tsm_core.sources._replies import ReplyError, answer, bring, cut, refuse_reply
 from pz_tsm_core.sources._sql import around, plain, row_limit, select
 from pz_tsm_core.sources.service import Ask, Offer, Piece, Service
 
 #: Rows that the service gives at most (skyserver.sdss.org, Query Limits).
 MOST_ROWS = 500_000
 
-#: Types of SQL Server -> those of a definition. `numeric` holds ids of more than 64 bits.
+#: Types of SQL Server -> those of a definition.
 KINDS = {
     **dict.fromkeys(("bigint", "int", "smallint", "tinyint", "numeric", "decimal"), "int"),
     **dict.fromkeys(("float", "real"), "float"), "bit": "bool",
     **dict.fromkeys(("char", "varchar", "nchar", "nvarchar", "text"), "text"),
 }
+
+#: Types that the service does not write as they are -> those that it does: it gives a real seven
+#: digits, which is too few, and fails at a numeric of more than 28, as ids may have.
+_WRITTEN = {"real": "float", "numeric": "varchar(40)", "decimal": "varchar(40)"}
 
 _RELEASE = re.compile(r"(?:DR)?([1-9][0-9]*)", re.IGNORECASE)
 
@@ -76,6 +80,8 @@ class Sdss(Service):
         types = self._types(ask)
         said = {name: ColumnSaid.model_validate({"kind": KINDS.get(kind, ""), "unit": unit})
                 for name, (kind, unit) in types.items()}
+        if types.keys() != set(ask.columns.values()):
+            return Plan(columns=said)  # no query could name the others
         selected = ", ".join(_selected(name, kind) for name, (kind, _) in types.items())
         pages = tuple(_enough(_packed(self._strips(ask), self.reach.limits.piece_rows), ask))
         return Plan(columns=said, rows=sum(page.rows for page in pages), selected=selected,
@@ -152,8 +158,8 @@ def _quoted(name: str) -> str:
 
 
 def _selected(name: str, kind: str) -> str:
-    # The service writes a real with seven digits, which is too few, and a float with fifteen.
-    value = f"CAST({_quoted(name)} AS float)" if kind == "real" else _quoted(name)
+    written = _WRITTEN.get(kind)
+    value = f"CAST({_quoted(name)} AS {written})" if written else _quoted(name)
     return f"{value} AS {_quoted(name)}"
 
 
@@ -238,6 +244,7 @@ def _check_page(path: Path, *, where: str, rows: int) -> None:
 
 def _failure(where: str, found: str) -> TsmError:
     """What the service says of a query that it did not carry out."""
+    if "queries allowed per minute" in found:
+        return ReplyError(Problem(Code.SERVICE_REFUSED, where, found, "rows", "wait a minute"))
     return refuse(Code.SERVICE_REFUSED, where, found=found, expected="rows",
-                  remedy="if it speaks of a number of queries, wait a minute; else correct "
-                  "`table` and `columns` in `sources` of the definition")
+                  remedy="correct `table` and `columns` in `sources` of the definition")

@@ -294,6 +294,23 @@ def test_a_table_that_is_not_there_is_told(skyserver):
     assert refusal.value.codes == (Code.SERVICE_SCHEMA,)
 
 
+def test_a_column_that_is_not_there_is_told_before_rows_are_counted(skyserver, tmp_path):
+    place = asking(skyserver).place
+    other = place.model_copy(update={"columns": {**NAMES, "PLUG_RA": "plug_ra"}})
+    survey = get_survey("sdss_dr17").model_copy(update={"sources": (other,)})
+    with pytest.raises(TsmError) as refusal:
+        fetch_survey(open_store(tmp_path / "store"), survey, reach=reach())
+    assert refusal.value.codes == (Code.SERVICE_SCHEMA,)
+    assert "plug_ra" in str(refusal.value)
+    assert len(skyserver.asked) == 1
+
+
+def test_a_service_that_counts_our_queries_is_given_time(skyserver):
+    skyserver.first.append(Reply(b'[{"Rows": [{"error_message": "ERROR: Maximum 60 queries allowed '
+                                 b'per minute. Rejected query: select"}]}]'))
+    assert service("sdss", reach()).look(asking(skyserver)).rows == COUNT
+
+
 def test_what_the_service_says_of_a_query_is_told(skyserver, tmp_path):
     there, ask = service("sdss", reach()), asking(skyserver)
     offer = there.look(ask)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from pz_tsm_core.errors import Code, Problem, TransientError, TsmError, refuse
+from pz_tsm_core.errors import Code, Problems, TransientError, TsmError, refuse
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, sha256_of
 from pz_tsm_core.model.product import MAIN_TABLE, ProductVersion
 from pz_tsm_core.model.retrieval import (
@@ -20,14 +20,14 @@ from pz_tsm_core.model.retrieval import (
     Wanted,
 )
 from pz_tsm_core.model.stages import FETCH
-from pz_tsm_core.model.survey import Source, Survey
+from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.remote import Reach
 from pz_tsm_core.retrieval.choice import choose
-from pz_tsm_core.retrieval.compare import breaches, drift, shrunk
+from pz_tsm_core.retrieval.compare import drift, shrunk
+from pz_tsm_core.retrieval.looking import Looked, look
 from pz_tsm_core.retrieval.reading import Reading
 from pz_tsm_core.retrieval.records import FetchRecords, age, now
 from pz_tsm_core.retrieval.scratch import parts
-from pz_tsm_core.sources import Ask, Offer, Service, service
 from pz_tsm_core.store import Draft, Store
 
 #: Failures of the way to a service, after which what the store has may serve.
@@ -61,20 +61,6 @@ class Fetched:
     def ref(self) -> ArtifactRef:
         """The artifact: its table `native` has the native columns of the survey."""
         return self.record.ref
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One part of a catalogue at its service, and what the service said of it."""
-
-    service: Service
-    ask: Ask
-    offer: Offer
-
-    @property
-    def where(self) -> str:
-        place = self.ask.place
-        return f"{place.service} {place.table or place.url}"
 
 
 def fetch_survey(
@@ -111,7 +97,8 @@ def fetch_survey(
     """
     part = wanted or Wanted()
     product = part.product(survey.key)
-    store.products.check(product, "table", access)
+    if policy != "never" or access != PUBLIC:  # what the store has brings its own
+        store.products.check(product, "table", access)
     known = FetchRecords(store).get(product)
     if policy == "never":
         return _kept(store, survey, product, known)
@@ -130,17 +117,26 @@ def fetch_survey(
 def _kept(
     store: Store, survey: Survey, product: str, known: FetchRecord | None, *, why: str = ""
 ) -> Fetched:
-    """What the store has, with its age; a refusal when it has nothing."""
+    """What the store has, with its age; a refusal when it has nothing that serves."""
     version = _standing(store, known) if known else None
-    if known is None or version is None:
+    if known is None or version is None or (stale := _differs(known, survey)):
         raise refuse(
-            Code.SOURCE_MISSING, f"survey `{survey.key}`", found=f"no `{product}` in the store",
-            expected="a survey that was fetched",
+            Code.SOURCE_MISSING, f"survey `{survey.key}`",
+            found="never fetched" if known is None else stale if version else "withdrawn",
+            expected=f"`{product}` in the store {store.location}",
             remedy=f"fetch it where there is a way out: `tsm fetch {survey.key}`",
         )
     told = (f"not reached: {why}",) if why else ()
     return Fetched(survey.key, "offline" if why else "kept", version, known,
                    (*told, f"last compared with its source: {age(known.checked)}"))
+
+
+def _differs(known: FetchRecord, survey: Survey) -> str:
+    """In what way another definition was fetched than the survey has now; empty if in none."""
+    if known.request.release != survey.release:
+        return f"release {known.request.release} fetched, and {survey.release} wanted"
+    lacking = sorted(survey.native_columns - set(known.request.columns))
+    return "fetched without " + ", ".join(f"`{name}`" for name in lacking) if lacking else ""
 
 
 def _standing(store: Store, record: FetchRecord) -> ProductVersion | None:
@@ -191,36 +187,21 @@ class _Retrieval:
             looked = self._look(request, ())
         return self._bring(request, looked, former, accept=accept)
 
-    def _look(self, request: FetchRequest, validators: tuple[str, ...]) -> list[_Part]:
-        """Ask the service about every part, and compare its columns with the definition."""
-        known = validators or ("",) * len(request.sources)
-        looked = []
+    def _look(self, request: FetchRequest, validators: tuple[str, ...]) -> list[Looked]:
+        """Ask the service about every part; all that is wrong with any is told together."""
+        known, problems, looked = validators or ("",) * len(request.sources), Problems(), []
         for place, validator in zip(request.sources, known, strict=True):
-            there = service(place.service, self.reach)
-            ask = self._ask(place, validator)
-            looked.append(_Part(there, ask, there.look(ask)))
-        problems = [problem for part in looked for problem in self._breaches(part)]
-        if problems:
-            raise TsmError(*problems)
+            try:
+                looked.append(look(self.survey, place, self.reach, self.wanted, validator))
+            except TransientError:
+                raise
+            except TsmError as error:
+                problems.extend(error.problems)
+        problems.raise_if_any()
         return looked
 
-    def _ask(self, place: Source, validator: str) -> Ask:
-        columns = {name: place.columns.get(name, name) for name in self.survey.native_columns}
-        of = self.survey.columns
-        plain = of.frame == "icrs" and all(
-            angle.unit == "deg" and angle.from_ for angle in (of.ra, of.dec))
-        position = (columns[of.ra.from_ or ""], columns[of.dec.from_ or ""]) if plain else None
-        return Ask(place, columns, self.wanted, position, validator)
-
-    def _breaches(self, part: _Part) -> Iterator[Problem]:
-        said = part.offer.columns
-        if said and not part.offer.unchanged:
-            by_native = {native: said[name] for native, name in part.ask.columns.items()
-                         if name in said}
-            yield from breaches(self.survey, by_native, part.where, part.ask.columns)
-
     def _bring(
-        self, request: FetchRequest, looked: list[_Part], former: FetchRecord | None, *,
+        self, request: FetchRequest, looked: list[Looked], former: FetchRecord | None, *,
         accept: bool
     ) -> Fetched:
         validators = tuple(part.offer.validator for part in looked)
@@ -246,7 +227,7 @@ class _Retrieval:
         changes = tuple(drift(former, reading.columns, reading.taken)) if former else ()
         return Fetched(self.survey.key, _state(former, record), version, record, changes)
 
-    def _rows(self, part: _Part, reading: Reading, folder: Path) -> Iterator[pa.RecordBatch]:
+    def _rows(self, part: Looked, reading: Reading, folder: Path) -> Iterator[pa.RecordBatch]:
         folder.mkdir(exist_ok=True)
         pieces = part.service.pull(part.ask, part.offer, folder)
         return reading.batches(pieces, part.ask.columns, part.where, part.offer.rows)
@@ -263,7 +244,7 @@ class _Retrieval:
         return chain([first], filled)
 
     def _close(
-        self, draft: Draft, reading: Reading, looked: list[_Part], former: FetchRecord | None, *,
+        self, draft: Draft, reading: Reading, looked: list[Looked], former: FetchRecord | None, *,
         accept: bool
     ) -> None:
         """The account of the rows; and a refusal when too many have gone since."""

@@ -19,7 +19,7 @@ _VIZIER = re.compile(
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _TABLE = r'(?:"[^"]+"|[A-Za-z_]\w*)(?:\.(?:"[^"]+"|[A-Za-z_]\w*))*'
 _COLUMN = rf"[A-Za-z_]\w*\.{_TABLE}"
-_TAP = re.compile(_TABLE, re.ASCII)
+_TAP = re.compile(r'(?:"[^"]+"|[\w./+&-])+', re.ASCII)
 _JOIN = re.compile(
     rf"{_TABLE} AS (\w+)(?: (?:LEFT )?JOIN {_TABLE} AS (\w+) ON {_COLUMN} = {_COLUMN})+",
     re.ASCII | re.IGNORECASE)
@@ -164,10 +164,3 @@ def _columns(source: Source, survey: Survey, where: str) -> Iterator[Problem]:
     for name in sorted(name for name, times in there.items() if times > 1):
         yield _wrong(f"{where}.columns", name, "a column of its own for each native one",
                      "correct the names")
-    joined = _JOIN.fullmatch(source.table) if source.service == "tap" else None
-    if joined:
-        aliases = re.findall(r" AS (\w+)", source.table, re.IGNORECASE)
-        for name in sorted(there):
-            if name.partition(".")[0] not in aliases or not name.partition(".")[2]:
-                yield _wrong(f"{where}.columns", name, "a column of one of the tables that are "
-                             "joined", "write " + " or ".join(f"{one}.NAME" for one in aliases))

@@ -150,7 +150,7 @@ class Transfer:
             raise self._other_edition()
         reply.raise_for_status()
         edition = Edition.of(reply.headers)
-        self._check(reply, edition)
+        self._check(reply, edition, kept)
         if reply.status_code != HTTPStatus.PARTIAL_CONTENT:
             self._part.begin(edition)
             return 0
@@ -162,9 +162,10 @@ class Transfer:
             raise self._other_edition()
         return kept
 
-    def _check(self, reply: Response, edition: Edition) -> None:
+    def _check(self, reply: Response, edition: Edition, kept: int) -> None:
         """Refuse, before it is pulled, what cannot be right."""
-        if reply.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        partial = HTTPStatus.PARTIAL_CONTENT if kept else HTTPStatus.OK
+        if reply.status_code not in (HTTPStatus.OK, partial):
             raise refuse(Code.SERVICE_REFUSED, self._where, found=f"HTTP {reply.status_code}",
                          expected="a file", remedy="try later, or correct the address")
         encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
@@ -235,7 +236,7 @@ class Transfer:
         return random.uniform(0, longest if self._fruitless else _BREATH)  # noqa: S311
 
     def _is_enough(self, state: RetryCallState) -> bool:
-        return (self._fruitless > self._limits.retries
+        return (max(self._fruitless, 1) > self._limits.retries
                 or state.upcoming_sleep >= self._deadline.left())
 
 

@@ -65,6 +65,7 @@ _KINDS: Mapping[str, _Kind] = {
     "botocore.exceptions.BotoCoreError": _REFUSED,
     "botocore.exceptions.ClientError": _REFUSED,
     "botocore.exceptions.ConnectTimeoutError": _SLOW,
+    "botocore.exceptions.ConnectionError": _AWAY,
     "botocore.exceptions.HTTPClientError": _AWAY,
     "botocore.exceptions.IncompleteReadError": _CUT,
     "botocore.exceptions.NoCredentialsError": _LOCKED,
@@ -136,8 +137,9 @@ def _told(error: Exception, where: str) -> TsmError | None:
     kinds = [kind for kind in map(_kind, chain) if kind is not None]
     if not kinds:
         return None
-    status = next(filter(None, map(_status, chain)), None)
     kind = next((kind for kind in _DECISIVE if kind in kinds), kinds[0])
+    # aiohttp says 400 of a body that broke off.
+    status = None if kind is _CUT else next(filter(None, map(_status, chain)), None)
     if status is not None:
         kind = _BUSY if status in PASSING else _LOCKED if status in (401, 403) else _REFUSED
     found = _phrase(status) if status else kind.found or _words(chain)

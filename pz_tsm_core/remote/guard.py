@@ -36,8 +36,10 @@ Network = IPv4Network | IPv6Network
 _NAT64 = IPv6Network("64:ff9b::/96")
 #: Global unicast; beside it and NAT64 no address of IPv6 is public.
 _GLOBAL = IPv6Network("2000::/3")
-#: Public by number, but a service of the machine that hosts this one (Azure).
-_OF_THE_HOST = IPv4Address("168.63.129.16")
+#: Not all versions of Python count these: services of protocols and clouds, relays to IPv6,
+#: documents; and by its number public, a service of the machine that hosts this one (Azure).
+_NOT_PUBLIC = tuple(map(ip_network, (
+    "192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "168.63.129.16/32")))
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,11 @@ def _is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address):
         if address in _NAT64:
             return _is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
-        if address.sixtofour is not None and not _is_public(address.sixtofour):
+        if address not in _GLOBAL or (address.sixtofour and not _is_public(address.sixtofour)):
             return False
-        return address in _GLOBAL and address.is_global
-    return (address.is_global and address != _OF_THE_HOST
-            and not (address.is_multicast or address.is_reserved))
+    return (address.is_global and not (address.is_multicast or address.is_reserved)
+            and not any(address.version == each.version and address in each
+                        for each in _NOT_PUBLIC))
 
 
 def _unwrapped(address: Address) -> Address:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from pz_tsm_core.display.sources import check_published
 from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.survey import Source
+from pz_tsm_core.sources import SERVICES
 from pz_tsm_core.surveys import parse_survey
 from pz_tsm_core.surveys.sources_check import check_sources
 
@@ -172,3 +176,10 @@ def test_mistakes_of_all_sources_of_all_definitions_come_together(tmp_path):
     assert [each.where for each in refused.value.problems] == [
         f"{key}: {where}" for key in ("one", "two")
         for where in ("sources.0.url", "sources.1.table", "sources.2.release")]
+
+
+def test_definitions_can_name_every_service_and_pages_and_nothing_else():
+    named = set(get_args(Source.model_fields["service"].annotation))
+    assert named == {*SERVICES, "page"}
+    for name in named:  # each has its check
+        list(check_sources(survey(on(name, url="https://example.org/"))))

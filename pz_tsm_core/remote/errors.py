@@ -85,6 +85,7 @@ _KINDS: Mapping[str, _Kind] = {
     "requests.exceptions.Timeout": _SLOW,
     "socket.gaierror": _AWAY,
     "ssl.SSLCertVerificationError": _UNTRUSTED,
+    "urllib3.exceptions.EmptyPoolError": _SLOW,
     "urllib3.exceptions.HTTPError": _AWAY,
     "urllib3.exceptions.LocationValueError": _NOWHERE,
     "urllib3.exceptions.NewConnectionError": _AWAY,

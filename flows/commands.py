@@ -47,7 +47,7 @@ def run(
 
     wanted, at = _fetching(_load(recipe), fetch), _at(store, principal, right)
     # Mistakes are told before anything is started.
-    pin(wanted, at.open(), absent=None if wanted.redshifts.fetch == "never" else str)
+    pin(wanted, at.open(), allow_unfetched=wanted.redshifts.fetch != "never")
     require_services(wanted.cluster)
     if sys.stdout.isatty():
         typer.echo("starting; a private Prefect server takes some seconds")
@@ -72,7 +72,7 @@ def plan(
 
     wanted, opened = _load(recipe), _at(store, principal, right).open()
     planner = Planner(opened, Journal(opened, wanted.name))
-    order_for(wanted)(wanted, pin(wanted, opened, absent=planner.absent), planner)
+    order_for(wanted)(wanted, pin(wanted, opened, allow_unfetched=True), planner)
     for step in planner.steps:
         typer.echo(f"{step.state:<9}{step.label:<32}{step.why or told(step.rows)}".rstrip())
 

@@ -6,11 +6,12 @@ of its inputs, and an input made anew may well turn out equal to the old.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from flows.journal import Journal, changes
+from flows.origins import Unfetched
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.store import Store
 from tasks.stage import StageTask
@@ -46,7 +47,7 @@ class Planner:
     def __call__(self, stage: StageTask[...], /, **parameters: Any) -> ArtifactRef | Unmade:
         """Look a stage up; give its artifact, or what stands for one not made."""
         label = stage.label(**parameters)
-        if waiting := list(_unmade(parameters.values())):
+        if waiting := list(self._unmade(parameters.values())):
             return self._lacks(Step(label, "depends", "depends on " + _several(waiting)))
         request = stage.request(**parameters)
         manifest = self._store.find(request.address)
@@ -56,9 +57,17 @@ class Planner:
         self.steps.append(Step(label, "cached", rows=rows))
         return manifest.ref
 
-    def absent(self, label: str) -> Unmade:
-        """Note a survey that was never fetched."""
-        return self._lacks(Step(label, "missing", "never fetched"))
+    def _unmade(self, values: Iterable[Any]) -> Iterator[str]:
+        """Labels of what is not there, wherever it stands among the parameters."""
+        for value in values:
+            if isinstance(value, Unfetched):  # handed to one stage, and so noted once
+                yield self._lacks(Step(value.label, "missing", value.why)).label
+            elif isinstance(value, Unmade):
+                yield value.label
+            elif isinstance(value, list | tuple):
+                yield from self._unmade(value)
+            elif isinstance(value, dict):
+                yield from self._unmade(value.values())
 
     def _lacks(self, step: Step) -> Unmade:
         self.steps.append(step)
@@ -71,16 +80,6 @@ class Planner:
         if earlier == request:
             return "was made, but its artifact is damaged or gone"
         return _several(changes(earlier, request))
-
-
-def _unmade(values: Iterable[Any]) -> Iterable[str]:
-    for value in values:
-        if isinstance(value, Unmade):
-            yield value.label
-        elif isinstance(value, list | tuple):
-            yield from _unmade(value)
-        elif isinstance(value, dict):
-            yield from _unmade(value.values())
 
 
 def _several(things: list[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Protocol
 
+from pz_tsm_core.errors import printable
 from tasks.stage import Moment, StageEvent
 
 Write = Callable[[str], None]
@@ -33,23 +34,29 @@ def told(rows: int | None, seconds: float = 0.0) -> str:
     return count + (f"{seconds:8.1f} s" if seconds else "")
 
 
+def remarks(event: StageEvent) -> list[str]:
+    """What else there is to tell, a line each."""
+    return [printable(f"{'':<9}{remark}") for remark in event.remarks]
+
+
 class Lines:
     """One line for every stage that is found, made, failed or tried again."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
         self._lock = Lock()
-        self._told: set[tuple[str, Moment]] = set()
+        self._told: set[tuple[str, Moment, str]] = set()
 
     def hear(self, event: StageEvent) -> None:
         """Write the line of an event; a cached stage is found twice and told once."""
-        occasion = (event.label, event.moment)
+        occasion = (event.label, event.moment, event.request.address)
         with self._lock:
             known = event.moment is Moment.CACHED and occasion in self._told
             if event.moment is not Moment.RUNNING and not known:
                 self._told.add(occasion)
                 line = f"{event.moment:<9}{event.label:<32}{told(event.rows, event.seconds)}"
-                self._write(line.rstrip())
+                for text in (line.rstrip(), *remarks(event)):
+                    self._write(text)
 
     def close(self) -> None:
         """Nothing is left to do."""
@@ -87,6 +94,8 @@ class Bars:
                 total=1 if finished else None, completed=1 if finished else 0,
                 moment=event.moment.value, told=told(event.rows),
             )
+            for text in remarks(event):
+                self._progress.console.print(text, markup=False, highlight=False)
 
     def close(self) -> None:
         """Stop moving; the bars stay to be read."""

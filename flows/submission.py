@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from prefect.logging import get_run_logger
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.journal import Journal
 from flows.order import Order, distinct
 from flows.pins import pin, product_kind
-from pz_tsm_core.errors import Problem, TsmError
+from pz_tsm_core.errors import Problem, TsmError, printable
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
-from pz_tsm_core.model.recipe import Recipe, SurveyFile
-from pz_tsm_core.model.retrieval import FetchPolicy
+from pz_tsm_core.model.recipe import Recipe, Redshifts
 from tasks.deliver import deliver
 from tasks.fetch import fetch_task
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
@@ -41,14 +42,13 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
         when a stage failed in a way that no error of the catalogue tells.
     """
     store = at.open()
-    _listen(Journal(store, recipe.name))
-    redshifts = recipe.redshifts
-    if redshifts.fetch != "never":
-        fetch_entries([each for each in redshifts.surveys if each.fetched],
-                      redshifts.survey_path, redshifts.fetch, at)
-    submission = Submission(at)
-    result = order(recipe, pin(recipe, store), submission)
-    made = submission.settle()
+    with heard_by(Journal(store, recipe.name).hear):
+        if recipe.redshifts.fetch != "never":
+            pin(recipe, store, allow_unfetched=True)  # mistakes are told before hours of transfer
+            fetch_all(recipe.redshifts, at)
+        submission = Submission(at)
+        result = order(recipe, pin(recipe, store), submission)
+        made = submission.settle()
     deliver(recipe, made, store)
     given: ArtifactRef = result.result()
     label = next(label for label, ref in made.items() if ref == given)
@@ -56,34 +56,42 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     return given
 
 
-def fetch_entries(
-    entries: Iterable[SurveyFile], survey_path: str | None, policy: FetchPolicy, at: StoreAt
-) -> list[ArtifactRef]:
-    """Have surveys fetched, all at once, inside a flow; give their artifacts.
+def fetch_all(redshifts: Redshifts, at: StoreAt) -> list[ArtifactRef]:
+    """Have all surveys without a file fetched, inside a flow; give their artifacts.
 
     Raises
     ------
     TsmError
         with the problems of all that failed; the others are in the store.
     """
-    futures = [fetch_task().submit(entry, survey_path, policy, at) for entry in entries]
-    for future in futures:
-        future.wait()
-    states = [future.state for future in futures]
-    _raise_failures(states)
+    with heard_by(_log_remarks):
+        futures = [fetch_task().submit(entry, redshifts.survey_path, redshifts.fetch, at)
+                   for entry in redshifts.surveys if entry.fetched]
+        _settle(futures)
     return [future.result() for future in futures]
 
 
-def _listen(journal: Journal) -> None:
-    """Let the journal hear what happens, and whoever listens already."""
+@contextmanager
+def heard_by(inner: Callable[[StageEvent], None]) -> Iterator[None]:
+    """Let somebody hear what happens, beside whoever listens already."""
     outer = listener.get()
 
     def hear(event: StageEvent) -> None:
-        journal.hear(event)
+        inner(event)
         if outer:
             outer(event)
 
-    listener.set(hear)
+    token = listener.set(hear)
+    try:
+        yield
+    finally:
+        listener.reset(token)
+
+
+def _log_remarks(event: StageEvent) -> None:
+    """Log in Prefect what a person should know of a task."""
+    for remark in event.remarks:
+        get_run_logger().warning(printable(f"{event.label}: {remark}"))
 
 
 class Submission:
@@ -101,17 +109,18 @@ class Submission:
 
     def settle(self) -> dict[str, ArtifactRef]:
         """Wait for everything; give each result by its label, or raise what went wrong anywhere."""
-        for _, future in self._futures:
-            future.wait()
-        _raise_failures([future.state for _, future in self._futures])
+        _settle([future for _, future in self._futures])
         made: dict[str, ArtifactRef] = {}
         for label, future in self._futures:
             made[distinct(label, made)] = future.result()
         return made
 
 
-def _raise_failures(states: Iterable[Any]) -> None:
-    """Bring home what went wrong in any task; nothing when nothing did."""
+def _settle(futures: Sequence[Any]) -> None:
+    """Wait for everything, and bring home what went wrong anywhere."""
+    for future in futures:
+        future.wait()
+    states = [future.state for future in futures]
     failed = [state for state in states if state.is_failed() or state.is_crashed()]
     if failed:
         _raise_all([state.result(raise_on_failure=False) for state in failed])

@@ -7,25 +7,15 @@ that alone.
 
 from __future__ import annotations
 
-import time
 from functools import cache
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from pz_tsm_core.errors import TransientError
 from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.recipe import SurveyFile
 from pz_tsm_core.model.retrieval import FetchPolicy
 from pz_tsm_core.model.stages import FETCH
-from tasks.stage import (
-    FIRST_DELAY_SECONDS,
-    JITTER,
-    RETRIES,
-    Moment,
-    StageEvent,
-    StoreAt,
-    may_pass_by_waiting,
-    tell,
-)
+from tasks.stage import Moment, StageEvent, StoreAt, patience, tell, under_way
 
 if TYPE_CHECKING:  # `tsm plan` reads this module and must not wait for Prefect
     from prefect import Task
@@ -36,7 +26,7 @@ EDGE = "edge"
 
 def label_of(entry: SurveyFile) -> str:
     """Name the retrieval of an entry for people."""
-    return f"{FETCH.name} {entry.survey or entry.definition}"
+    return f"{FETCH.name} {entry.survey or PurePath(entry.definition or '').stem}"
 
 
 def fetch(
@@ -53,19 +43,14 @@ def fetch(
     from pz_tsm_core.retrieval import fetch_survey
     from pz_tsm_core.surveys import own_surveys
 
-    label, began = label_of(entry), time.monotonic()
-    tell(StageEvent(label, Moment.RUNNING, FETCH.request()))
-    try:
+    label, store = label_of(entry), at.open()
+    with under_way(label, FETCH.request(access=entry.access)) as seconds:
         fetched = fetch_survey(
-            at.open(), survey_of_entry(entry, own_surveys(survey_path)), wanted_of_entry(entry),
+            store, survey_of_entry(entry, own_surveys(survey_path)), wanted_of_entry(entry),
             reach=Reach(), policy=policy, asked_service=entry.service, access=entry.access)
-    except BaseException as error:
-        moment = Moment.RETRYING if isinstance(error, TransientError) else Moment.FAILED
-        tell(StageEvent(label, moment, FETCH.request(), seconds=time.monotonic() - began))
-        raise
     moment = Moment.DONE if fetched.state in ("new", "changed") else Moment.CACHED
-    tell(StageEvent(label, moment, FETCH.request(data={"native": fetched.ref.content}),
-                    fetched.record.given, time.monotonic() - began))
+    tell(StageEvent(label, moment, store.manifest(fetched.ref).request, fetched.record.given,
+                    seconds(), fetched.remarks))
     return fetched.ref
 
 
@@ -77,13 +62,13 @@ def fetch_task() -> Task[..., ArtifactRef]:
     """
     from prefect import task
     from prefect.cache_policies import NO_CACHE
-    from prefect.tasks import exponential_backoff
 
-    options: dict[str, Any] = {
-        "retries": RETRIES,
-        "retry_delay_seconds": exponential_backoff(FIRST_DELAY_SECONDS),
-        "retry_jitter_factor": JITTER,
-        "retry_condition_fn": may_pass_by_waiting,
-    }
-    return task(name=FETCH.name, task_run_name=f"{FETCH.name} {{entry.survey}}", tags=[EDGE],
-                cache_policy=NO_CACHE, persist_result=False, **options)(fetch)
+    return task(
+        name=FETCH.name,
+        task_run_name=_name_of_run,  # type: ignore[arg-type]  # its protocol has a method, too
+        tags=[EDGE], cache_policy=NO_CACHE, persist_result=False, **patience(),
+    )(fetch)
+
+
+def _name_of_run(parameters: dict[str, Any]) -> str:
+    return label_of(parameters["entry"])

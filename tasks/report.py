@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # `tsm plan` reads this module and must not wait for matplotl
     from pz_tsm_core.quality.summary import TrainingSet
 
 #: What has no say in the result, and what has none without an object catalogue.
-_SILENT = {"cluster"}
+_SILENT = {"cluster", "fetch"}
 _OF_TRAINING_SETS = {"match", "photometry", "split", "output"}
 
 
@@ -51,7 +51,8 @@ def shown(recipe: Recipe) -> dict[str, Any]:
             entry[key] = PurePath(entry[key]).name
         if entry.get("access") == {"kind": "public", "name": ""}:
             del entry["access"]
-    content["redshifts"] = {key: value for key, value in redshifts.items() if value}
+    content["redshifts"] = {key: value for key, value in redshifts.items()
+                            if value and key not in _SILENT}
     if recipe.catalog:
         del content["output"]["directory"], content["photometry"]["dereddening"]["directory"]
     return dict(content)

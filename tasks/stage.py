@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
 
-from pz_tsm_core.errors import TransientError
+from pz_tsm_core.errors import Code, TransientError
 from pz_tsm_core.model.artifact import ArtifactRef, Manifest, Principal, StageRequest, Value
 from pz_tsm_core.store import Draft, Store, open_store
 from pz_tsm_core.store.faults import point
@@ -68,13 +69,19 @@ class Moment(StrEnum):
 
 @dataclass(frozen=True)
 class StageEvent:
-    """One moment in the life of a stage, for progress bars and journals."""
+    """One moment in the life of a stage, for progress bars and journals.
+
+    Parameters
+    ----------
+    remarks : what a person should know of it
+    """
 
     label: str
     moment: Moment
     request: StageRequest
     rows: int | None = None
     seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
 
 
 #: Who hears of events. Prefect's threads inherit the context of the flow that submits to them.
@@ -85,6 +92,23 @@ def tell(event: StageEvent) -> None:
     """Let whoever listens hear of an event."""
     if hear := listener.get():
         hear(event)
+
+
+@contextmanager
+def under_way(label: str, request: StageRequest) -> Iterator[Callable[[], float]]:
+    """Tell that a stage runs, and that it fails if it does; lend the clock of its seconds."""
+    began = time.monotonic()
+
+    def seconds() -> float:
+        return time.monotonic() - began
+
+    tell(StageEvent(label, Moment.RUNNING, request))
+    try:
+        yield seconds
+    except BaseException as error:
+        moment = Moment.RETRYING if _may_pass(error) else Moment.FAILED
+        tell(StageEvent(label, moment, request, seconds=seconds()))
+        raise
 
 
 class StageTask(Generic[P]):
@@ -144,16 +168,9 @@ class StageTask(Generic[P]):
             self._compute(draft, store, *args, **kwargs)
             point(f"computed.{self.name}")
 
-        tell(StageEvent(label, Moment.RUNNING, request))
-        began = time.monotonic()
-        try:
+        with under_way(label, request) as seconds:
             manifest = store.publish(request, fill)
-        except BaseException as error:
-            moment = Moment.RETRYING if isinstance(error, TransientError) else Moment.FAILED
-            tell(StageEvent(label, moment, request, seconds=time.monotonic() - began))
-            raise
-        seconds = time.monotonic() - began
-        tell(StageEvent(label, Moment.DONE, request, _rows(manifest), seconds))
+        tell(StageEvent(label, Moment.DONE, request, _rows(manifest), seconds()))
         return manifest
 
     def submit(self, at: StoreAt, *args: Any, **kwargs: Any) -> Any:
@@ -170,7 +187,6 @@ class StageTask(Generic[P]):
     def task(self) -> Task[..., ArtifactRef]:
         """The Prefect task; imports Prefect when first asked for."""
         from prefect import task
-        from prefect.tasks import exponential_backoff
 
         def body(*args: Any, at: StoreAt, **kwargs: Any) -> ArtifactRef:
             return self.run(at.open(), *args, **kwargs).ref
@@ -182,10 +198,7 @@ class StageTask(Generic[P]):
             cache_key_fn=self._cache_key,
             persist_result=True,
             result_serializer="json",  # Prefect's own choice would be pickle
-            retries=self._retries,
-            retry_delay_seconds=exponential_backoff(self._first_delay_seconds),
-            retry_jitter_factor=JITTER,
-            retry_condition_fn=may_pass_by_waiting,
+            **patience(self._retries, self._first_delay_seconds),
         )(body)
 
     def _dress(self, body: Callable[..., ArtifactRef]) -> None:
@@ -227,9 +240,31 @@ def stage_task(
     return decorate
 
 
+def patience(
+    retries: int = RETRIES, first_delay_seconds: float = FIRST_DELAY_SECONDS
+) -> dict[str, Any]:
+    """Options of a Prefect task that tries again what may pass by waiting; imports Prefect."""
+    from prefect.tasks import exponential_backoff
+
+    return {
+        "retries": retries,
+        "retry_delay_seconds": exponential_backoff(first_delay_seconds),
+        "retry_jitter_factor": JITTER,
+        "retry_condition_fn": may_pass_by_waiting,
+    }
+
+
 def may_pass_by_waiting(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Retry what waiting may cure; a wrong recipe or file stays wrong."""
-    return isinstance(state.data, TransientError)
+    """Retry what waiting may cure."""
+    return _may_pass(state.data)
+
+
+def _may_pass(error: Any) -> bool:
+    """Whether waiting may cure it: a wrong recipe or file stays wrong.
+
+    What has had all the time it may take does not get as much again.
+    """
+    return isinstance(error, TransientError) and Code.SERVICE_TIMEOUT not in error.codes
 
 
 def _rows(manifest: Manifest) -> int | None:

@@ -120,7 +120,11 @@ def storage_options(url: str, limits: FetchLimits, deadline: Deadline) -> dict[s
 
 def open_filesystem(url: str, options: dict[str, Any]) -> fsspec.AbstractFileSystem:
     """The file system of an address."""
-    return fsspec.filesystem(guard.check_url(url).scheme, **options)
+    scheme = guard.check_url(url).scheme
+    files = fsspec.filesystem(scheme, **options)
+    if scheme == "s3":
+        files.retries = 1  # botocore has tried again already, each time
+    return files
 
 
 def _of_s3(url: str, limits: FetchLimits, deadline: Deadline) -> dict[str, Any]:
@@ -133,7 +137,6 @@ def _of_s3(url: str, limits: FetchLimits, deadline: Deadline) -> dict[str, Any]:
         "user_agent_extra": user_agent(),
         "connector_args": {"resolver": gate, "socket_factory": gate.socket},
     }}
-    # s3fs would try again what botocore has tried again already.
     patience = min(limits.connect_seconds + limits.stall_seconds, deadline.left())
     return {**options, "anon": _is_open(url, options, patience)}
 
@@ -142,7 +145,7 @@ def _is_open(url: str, options: dict[str, Any], seconds: float) -> bool:
     """Whether anybody may read it, or at least be told that it is not there."""
     try:
         with plainly(guard.shown(url)):
-            fsspec.filesystem("s3", anon=True, **options).info(url, timeout=seconds or 0.001)
+            open_filesystem(url, {**options, "anon": True}).info(url, timeout=seconds or 0.001)
     except TsmError as error:
         if error.codes != (Code.SERVICE_REFUSED,):
             raise

@@ -23,6 +23,10 @@ AnswerT = TypeVar("AnswerT")
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 60.0
 
+#: How a page for people begins, which servers send with a status that says all is well.
+_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+)?html\b",
+                   re.IGNORECASE | re.DOTALL)
+
 #: Of a text that came instead of a table, so much is told.
 _TOLD = 300
 
@@ -77,6 +81,12 @@ def answer(reach: Reach, url: str, check: Callable[[Path], AnswerT], **order: An
         return bring(reach, url, Path(folder) / "reply", check, **order)
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file is a page for people (HTML)."""
+    with path.open("rb") as file:
+        return _PAGE.match(file.read(2**12)) is not None
+
+
 def refuse_reply(path: Path, where: str, expected: str) -> NoReturn:
     """Refuse what came instead of a table: a page for people, or a text.
 
@@ -88,7 +98,7 @@ def refuse_reply(path: Path, where: str, expected: str) -> NoReturn:
     """
     with path.open("rb") as file:
         text = file.read(2**16).decode(errors="replace")
-    page = re.match(r"\s*<(!doctype html|html|head|body)", text, re.IGNORECASE)
+    page = is_page(path)
     raise ReplyError(Problem(
         Code.SERVICE_UNREACHABLE if page else Code.SERVICE_REFUSED, where,
         found=f"a page instead: {_title(text)}" if page else f"instead: {_plain(text)}",

@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from pz_tsm_core.errors import Code, Problem, TsmError, refuse
 from pz_tsm_core.model.retrieval import ColumnSaid
-from pz_tsm_core.sources._replies import ReplyError, cut, refuse_reply
+from pz_tsm_core.sources._replies import ReplyError, cut, is_page, refuse_reply
 
 #: Bytes before and after the rows among which everything else must stand.
 EDGE = 4 * 2**20
@@ -118,7 +118,7 @@ def checked(path: Path, *, where: str, elsewhere: str = "try later") -> Said:
     try:
         said = said_by(path)
     except NotVOTableError as error:
-        if _is_xml(path):
+        if _is_xml(path) and not is_page(path):
             raise cut(where, str(error)) from None
         refuse_reply(path, where, "a VOTable")
     if said.errors:

@@ -9,11 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.remote import shown
+from pz_tsm_core.sources._replies import is_page
 from pz_tsm_core.sources.service import Ask, Offer, Piece, Service
 
-#: How a page for people begins, which servers send with a status that says all is well.
-_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+)?html\b",
-                   re.IGNORECASE | re.DOTALL)
 #: What may be the ending of a format or a compression, and what made the reply and says nothing.
 _ENDING = re.compile(r"[^.]\.([a-z]{2,8}5?|h5|bz2)$", re.IGNORECASE)
 _OF_PROGRAMS = re.compile(r"\.(php5?|aspx?|cgi|jsp|pl|py|html?)$", re.IGNORECASE)
@@ -39,14 +37,13 @@ class Https(Service):
         named = _file_name(urlsplit(url).path)
         came = self.reach.download(url, folder / (named or "file"), validator=offer.validator)
         path = came.path if named else came.path.rename(folder / (_file_name(came.name) or "file"))
-        with path.open("rb") as file:
-            if _PAGE.match(file.read(2**12)):
-                path.unlink()
-                raise refuse(
-                    Code.SERVICE_REFUSED, shown(url), found="a page for people (HTML)",
-                    expected="a file with a table",
-                    remedy="give the address of the file itself, as the page links to it; if it "
-                           "is that, the service may be in maintenance: try later")
+        if is_page(path):
+            path.unlink()
+            raise refuse(
+                Code.SERVICE_REFUSED, shown(url), found="a page for people (HTML)",
+                expected="a file with a table",
+                remedy="give the address of the file itself, as the page links to it; if it is "
+                       "that, the service may be in maintenance: try later")
         yield Piece(path, table=ask.place.table or None)
 
 

@@ -252,7 +252,7 @@ def test_the_name_of_a_catalogue_is_not_that_of_its_tables(vizier):
 
 
 BUSY = Reply(b"<html>busy</html>", status=503, type="text/html")
-PAGE = Reply(b"<!DOCTYPE html><html><head><title>VizieR maintenance</title></head></html>",
+PAGE = Reply(b'<?xml version="1.0"?><!DOCTYPE html><html><title>VizieR maintenance</title></html>',
              type="text/html")
 #: As VizieR 7.5.6 words it (astroquery issue 3626).
 AWAY = Reply(f"""{HEAD}

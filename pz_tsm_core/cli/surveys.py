@@ -51,6 +51,9 @@ app.add_typer(surveys, name="surveys", help="List, search, show, check and expla
 def list_(
     as_json: Json = False,  # noqa: FBT002 - typer calls it so
     survey_path: SurveyPathOption = None,
+    store: StoreOption = None,
+    principal: PrincipalOption = "local",
+    right: RightOption = None,
 ) -> None:
     """List the surveys that recipes can name.
 
@@ -58,7 +61,8 @@ def list_(
     """
     from pz_tsm_core.display.surveys import list_surveys
 
-    _print(list_surveys(survey_path=survey_path), as_json)
+    at = opened(store, principal, right)
+    _print(list_surveys(survey_path=survey_path, store=at), as_json)
 
 
 @surveys.command(**shown("surveys search"))
@@ -78,6 +82,9 @@ def search(  # noqa: PLR0917 - typer calls it by keywords
     facility: Annotated[str, typer.Option(help="Part of the name of its facility.")] = "",
     as_json: Json = False,  # noqa: FBT002
     survey_path: SurveyPathOption = None,
+    store: StoreOption = None,
+    principal: PrincipalOption = "local",
+    right: RightOption = None,
 ) -> None:
     """Find surveys by words, position, redshift, instrument, facility.
 
@@ -87,16 +94,19 @@ def search(  # noqa: PLR0917 - typer calls it by keywords
 
     _print(list_surveys(
         " ".join(words or ()), at=at, radius=radius, z=_range(z), instrument_type=type_,
-        facility=facility, survey_path=survey_path), as_json)
+        facility=facility, survey_path=survey_path, store=opened(store, principal, right)), as_json)
 
 
 @surveys.command(**shown("surveys show"))
-def show(
+def show(  # noqa: PLR0917
     survey: SurveyName,
     bibtex: Annotated[bool, typer.Option(  # noqa: FBT002
         "--bibtex", help="Only what to cite, as BibTeX.")] = False,
     as_json: Json = False,  # noqa: FBT002
     survey_path: SurveyPathOption = None,
+    store: StoreOption = None,
+    principal: PrincipalOption = "local",
+    right: RightOption = None,
 ) -> None:
     """Show a survey: columns, flag table, what to cite, how to use it."""
     from pz_tsm_core.display.surveys import find_survey, show_survey
@@ -106,7 +116,8 @@ def show(
 
         typer.echo(as_bibtex(find_survey(survey, survey_path).citation), nl=False)
     else:
-        _print(show_survey(survey, survey_path=survey_path), as_json)
+        at = opened(store, principal, right)
+        _print(show_survey(survey, survey_path=survey_path, store=at), as_json)
 
 
 @surveys.command(**shown("surveys check"))
@@ -120,6 +131,9 @@ def check(
     sources: Annotated[bool, typer.Option(  # noqa: FBT002
         "--sources", help="Check where catalogues are said to be published, without asking "
         "anybody: of these definitions, or without FILE of all surveys.")] = False,
+    live: Annotated[bool, typer.Option(  # noqa: FBT002
+        "--live", help="With --sources: ask the services, too, for columns and counts. FILE may "
+        "be the key of a survey then.")] = False,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Tell all mistakes of survey definitions, with their lines.
@@ -127,8 +141,12 @@ def check(
     It ends with 1 if there is any, and says what is only odd. The rule file of an existing
     pipeline, such as flags_translation.yaml, is checked as well: each of its expressions.
     """
-    if not (files or sources) or (sources and sample):
-        raise typer.BadParameter("name FILE..., and then --sample or --sources; or --sources alone")
+    if not (files or sources) or (sources and sample) or (live and not sources):
+        raise typer.BadParameter("name FILE..., and then --sample or --sources; or --sources, "
+                                 "with --live or alone")
+    if live:
+        _check_live(files or [], as_json=as_json)
+        return
     try:
         page = _checked(files or [], sample, sources=sources)
     except TsmError as error:
@@ -139,6 +157,16 @@ def check(
              "expected": each.expected, "remedy": each.remedy} for each in error.problems]}))
         raise typer.Exit(1) from None
     _print(page, as_json)
+
+
+def _check_live(files: list[Path], *, as_json: bool) -> None:
+    """Show what services say; end with 1 when any of it is not as defined."""
+    from pz_tsm_core.display.live import check_live
+
+    page, problems = check_live(*map(str, files))
+    _print(page, as_json)
+    if problems:
+        raise TsmError(*problems)
 
 
 def _checked(files: list[Path], sample: Path | None, *, sources: bool) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pz_tsm_core.citations import cite
@@ -14,12 +14,13 @@ from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Region, RuleList
 _QUANTITIES = ("quality", "object_class", "instrument_type")
 
 
-def card(survey: Survey, folder: str | None = None) -> Page:
+def card(survey: Survey, folder: str | None = None, held: Sequence[str] = ()) -> Page:
     """Metadata, columns, flag table, credit, and how to use a survey.
 
     Parameters
     ----------
     folder : of a user's own definitions, where the survey is one of them
+    held : products of the store that were fetched of it
     """
     grids = {"columns": _columns(survey)}
     grids.update((name, _rules(survey, name)) for name in _QUANTITIES)
@@ -27,7 +28,7 @@ def card(survey: Survey, folder: str | None = None) -> Page:
         grids["sources"] = Grid("where it is published",
                                 ("service", "part", "table", "address", "columns"),
                                 tuple(map(_source, survey.sources)))
-    return Page(f"{survey.key}: {survey.name}", _facts(survey, folder), grids)
+    return Page(f"{survey.key}: {survey.name}", _facts(survey, folder, held), grids)
 
 
 def _source(source: Source) -> tuple[Cell, ...]:
@@ -37,9 +38,10 @@ def _source(source: Source) -> tuple[Cell, ...]:
             [f"{native} as {there}" for native, there in source.columns.items()])
 
 
-def _facts(survey: Survey, folder: str | None) -> dict[str, Cell]:
+def _facts(survey: Survey, folder: str | None, held: Sequence[str]) -> dict[str, Cell]:
     seen = survey.footprint
     path = f"survey_path: {folder}, " if folder else ""
+    where = "" if held else ", file: FILE"
     return {
         "facility": survey.facility, "release": survey.release, "year": survey.year,
         "footprint": seen.about, "regions": [_region(each) for each in seen.regions],
@@ -48,12 +50,14 @@ def _facts(survey: Survey, folder: str | None) -> dict[str, Cell]:
         "redshifts": "{:g} to {:g}".format(*seen.z_range) if seen.z_range else None,
         "cite": "; ".join(f"{cite(work)} ({work})" for work in survey.citation),
         "doi": list(survey.doi), "acknowledge": survey.acknowledgement, "licence": survey.licence,
-        "from": list(survey.services) or BY_HAND, "verified": trust(survey),
+        "from": list(survey.services) or BY_HAND, "in the store": list(held),
+        "verified": trust(survey),
         "columns are told": survey.evidence.columns if survey.evidence else None,
         "flags are told": survey.evidence.flags if survey.evidence else None,
         "unverified": "; ".join(survey.unverified),
         "rank": survey.rank or None, "ordinal": survey.ordinal,
-        "in a recipe": f"redshifts: {{{path}surveys: [{{survey: {survey.key}, file: FILE}}]}}",
+        "fetch it": f"tsm fetch {survey.key}" if survey.services else "",
+        "in a recipe": f"redshifts: {{{path}surveys: [{{survey: {survey.key}{where}}}]}}",
         "in Python": f"pz_tsm_core.standardize(table, {survey.key!r}"
                      + (f", survey_path={folder!r})" if folder else ")"),
     }

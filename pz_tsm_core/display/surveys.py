@@ -12,6 +12,7 @@ from pz_tsm_core.display.page import Page
 from pz_tsm_core.files import expanded
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.store import FetchRecords, Store, as_store
 from pz_tsm_core.surveys import (
     Search,
     get_survey,
@@ -33,6 +34,7 @@ def list_surveys(
     instrument_type: str | None = None,
     facility: str = "",
     survey_path: str | Path | None = None,
+    store: Store | str | Path | None = None,
 ) -> Page:
     """List the surveys that recipes can name, or those that are meant.
 
@@ -47,6 +49,7 @@ def list_surveys(
     z : a range of redshifts that its own must touch
     instrument_type : of at least some of its rows: s, g or p
     survey_path : a folder of definitions of your own
+    store : in which to look for what was fetched; by default the usual one
 
     Examples
     --------
@@ -57,7 +60,15 @@ def list_surveys(
         Search, words=words, at=position_of(at) if isinstance(at, str) else at, radius=radius, z=z,
         instrument_type=instrument_type, facility=facility)
     known = known_surveys(survey_path).values()
-    return listed(search(known, wanted), len(known))
+    return listed(search(known, wanted), len(known), _held(store))
+
+
+def _held(store: Store | str | Path | None) -> dict[str, list[str]]:
+    """Key of a survey -> names of the products that were fetched of it."""
+    held: dict[str, list[str]] = {}
+    for record in FetchRecords(as_store(store)).all():
+        held.setdefault(record.request.survey, []).append(record.product)
+    return held
 
 
 def find_survey(survey: str | Survey, survey_path: str | Path | None = None) -> Survey:
@@ -75,16 +86,22 @@ def find_survey(survey: str | Survey, survey_path: str | Path | None = None) -> 
     return get_survey(survey, own_surveys(survey_path))
 
 
-def show_survey(survey: str | Survey, *, survey_path: str | Path | None = None) -> Page:
+def show_survey(
+    survey: str | Survey,
+    *,
+    survey_path: str | Path | None = None,
+    store: Store | str | Path | None = None,
+) -> Page:
     """Show what is known of a survey: metadata, columns, flag table, credit, how to use it.
 
     Parameters
     ----------
     survey : its key, the YAML file of its definition, or a definition
     survey_path : a folder of definitions of your own
+    store : in which to look for what was fetched; by default the usual one
     """
     from pz_tsm_core.display.card import card  # the bibliography, for which a list does not wait
 
     found = find_survey(survey, survey_path)
     own = survey_path is not None and found.key not in survey_keys()
-    return card(found, str(survey_path) if own else None)
+    return card(found, str(survey_path) if own else None, _held(store).get(found.key, ()))

@@ -16,11 +16,6 @@ def fetchable(survey: Survey) -> tuple[Source, ...]:
     return tuple(source for source in survey.sources if source.service != PAGE)
 
 
-def services_of(survey: Survey) -> tuple[str, ...]:
-    """Names of the services that give a survey, in the order of preference."""
-    return tuple(dict.fromkeys(source.service for source in fetchable(survey)))
-
-
 def choose(survey: Survey, service: str | None = None) -> tuple[Source, ...]:
     """The parts of a survey at the service that is asked: the one named, or the first.
 
@@ -29,7 +24,7 @@ def choose(survey: Survey, service: str | None = None) -> tuple[Source, ...]:
     TsmError
         `source.none` when no service gives the survey, or not the one named.
     """
-    known = services_of(survey)
+    known = survey.services
     if not known:
         pages = [source.url for source in survey.sources if source.url]
         raise refuse(

@@ -26,9 +26,9 @@ from pz_tsm_core.retrieval.choice import choose
 from pz_tsm_core.retrieval.compare import drift, shrunk
 from pz_tsm_core.retrieval.looking import Looked, look
 from pz_tsm_core.retrieval.reading import Reading
-from pz_tsm_core.retrieval.records import FetchRecords, age, now
 from pz_tsm_core.retrieval.scratch import parts
-from pz_tsm_core.store import Draft, Store
+from pz_tsm_core.store import Draft, FetchRecords, Store
+from pz_tsm_core.store.fetches import age, now
 
 #: Failures of the way to a service, after which what the store has may serve.
 _AWAY = {Code.SERVICE_UNREACHABLE, Code.SERVICE_TIMEOUT}
@@ -119,10 +119,10 @@ def _kept(
 ) -> Fetched:
     """What the store has, with its age; a refusal when it has nothing that serves."""
     version = _standing(store, known) if known else None
-    if known is None or version is None or (stale := _differs(known, survey)):
+    found = _unfit(survey, known, version)
+    if known is None or version is None or found:
         raise refuse(
-            Code.SOURCE_MISSING, f"survey `{survey.key}`",
-            found="never fetched" if known is None else stale if version else "withdrawn",
+            Code.SOURCE_MISSING, f"survey `{survey.key}`", found=found,
             expected=f"`{product}` in the store {store.location}",
             remedy=f"fetch it where there is a way out: `tsm fetch {survey.key}`",
         )
@@ -131,10 +131,14 @@ def _kept(
                    (*told, f"last compared with its source: {age(known.checked)}"))
 
 
-def _differs(known: FetchRecord, survey: Survey) -> str:
-    """In what way another definition was fetched than the survey has now; empty if in none."""
+def _unfit(survey: Survey, known: FetchRecord | None, version: ProductVersion | None) -> str:
+    """Why what the store has of a survey does not serve; empty when it does."""
+    if known is None:
+        return "never fetched"
+    if version is None:
+        return "withdrawn"
     if known.request.release != survey.release:
-        return f"release {known.request.release} fetched, and {survey.release} wanted"
+        return f"fetched as {known.request.release}, and its definition is of {survey.release}"
     lacking = sorted(survey.native_columns - set(known.request.columns))
     return "fetched without " + ", ".join(f"`{name}`" for name in lacking) if lacking else ""
 

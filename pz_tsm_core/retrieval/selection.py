@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.model.survey import Region, Survey
 from pz_tsm_core.ops.native_values import Floats, positions
+from pz_tsm_core.surveys.moc import moc_of_text
 
 Mask = npt.NDArray[np.bool_]
 
@@ -66,9 +66,5 @@ def _in_moc(text: str) -> Callable[[Floats, Floats], Mask]:
     from astropy import units as u
     from mocpy import MOC
 
-    try:
-        moc = MOC.from_string(text, "ascii")
-    except (ValueError, OSError) as error:
-        raise refuse(Code.VALUE_RANGE, "moc", found=str(error), expected="a MOC in ASCII, as in "
-                     "`3/12 4/100-103`", remedy="correct it") from None
-    return lambda ra, dec: moc.contains_lonlat(ra * u.deg, dec * u.deg)
+    moc = MOC.from_string(moc_of_text(text), "ascii")
+    return lambda ra, dec: np.asarray(moc.contains_lonlat(ra * u.deg, dec * u.deg))

@@ -233,6 +233,12 @@ class Store:
             _LOG.warning("the record %s is damaged and left out: %s", name, str(damage))
             return None
 
+    def recorded(self, folder: str) -> tuple[str, ...]:
+        """Names of the records in a folder, sorted."""
+        with io_errors(self.location):
+            return tuple(sorted(name.removesuffix(".json") for name in self._backend.files(folder)
+                                if name.endswith(".json")))
+
     def verify(self, version: ProductVersion) -> Verified:
         """Compare every byte that a version rests on with what was published.
 

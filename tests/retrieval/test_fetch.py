@@ -20,8 +20,8 @@ from pz_tsm_core.model.artifact import Access, Principal
 from pz_tsm_core.model.retrieval import FetchLimits, Wanted
 from pz_tsm_core.model.survey import Region
 from pz_tsm_core.remote import Reach
-from pz_tsm_core.retrieval import FetchRecords, fetch_survey
-from pz_tsm_core.store import open_store
+from pz_tsm_core.retrieval import fetch_survey
+from pz_tsm_core.store import FetchRecords, open_store
 from tests.retrieval.conftest import catalogue, survey_at
 
 FORMATS = {"csv": "ascii.csv", "fits": "fits", "vot": "votable", "ecsv": "ascii.ecsv",

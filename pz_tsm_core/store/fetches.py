@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import PUBLIC, Access
 from pz_tsm_core.model.retrieval import FetchRecord
-from pz_tsm_core.store import Store, space_of
+from pz_tsm_core.store.records import space_of
+
+if TYPE_CHECKING:
+    from pz_tsm_core.store.store import Store
 
 _FOLDER = "sources"
 
@@ -26,22 +30,29 @@ class FetchRecords:
 
         A retrieval for the principal alone counts before one for all.
         """
+        return next((record for access in self._visible()
+                     if (record := self._read(access, product)) and self._stands(record)), None)
+
+    def all(self) -> tuple[FetchRecord, ...]:
+        """Every record, by product; what it brought may have gone since."""
+        known: dict[str, FetchRecord] = {}
         for access in self._visible():
-            said = self._store.recall(_name(access, product))
-            if said is None:
-                continue
-            try:
-                record = FetchRecord.model_validate(said)
-            except ValidationError:  # of a later release: it is asked anew
-                continue
-            if self._stands(record):
-                return record
-        return None
+            for product in self._store.recorded(f"{_FOLDER}/{space_of(access)}"):
+                if product not in known and (record := self._read(access, product)):
+                    known[product] = record
+        return tuple(known[product] for product in sorted(known))
 
     def put(self, record: FetchRecord) -> None:
         """Keep a record in place of a former one."""
         said = record.model_dump(mode="json", by_alias=True)
         self._store.remember(_name(record.access, record.product), said)
+
+    def _read(self, access: Access, product: str) -> FetchRecord | None:
+        said = self._store.recall(_name(access, product))
+        try:
+            return FetchRecord.model_validate(said) if said else None
+        except ValidationError:  # of a later release: the source is asked anew
+            return None
 
     def _stands(self, record: FetchRecord) -> bool:
         try:

@@ -22,6 +22,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import trustme
 
+from pz_tsm_core.sources import _replies
+
 
 def recorded(path: str) -> bytes:
     """A reply that astroquery's tests keep, as in vizier/tests/data/viz.xml."""
@@ -93,6 +95,7 @@ def replaying(
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *_: None  # clients that give up are what is tested
     replay.address = f"localhost:{server.server_address[1]}"
+    patch.setattr(_replies, "_FIRST_WAIT", 0.01)
     patch.setenv("REQUESTS_CA_BUNDLE", str(folder / "authority.pem"))
     patch.setenv("PZ_TSM_ALLOW_HOSTS", replay.address)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store, open_store
 from tasks.stage import StageTask
+from tests.web import Web
 
 # A loaded machine is no failure of a property.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -73,6 +74,15 @@ def run_through(recipe: Recipe, store: Store) -> Done:
 def run() -> Callable[[Recipe, Store], Done]:
     """`run_through`, for tests that run recipes of their own."""
     return run_through
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """A web server on this machine, which this process and its children may ask."""
+    running = Web()
+    monkeypatch.setenv("PZ_TSM_ALLOW_HOSTS", running.host)
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -119,8 +119,9 @@ class _Cut:
 
     def _between(self, low: float | None, high: float | None) -> tuple[str, ...]:
         limits = ((">=", low), ("<", high))
-        return tuple(f"{self.column} {sign} {number(limit)}"
+        said = tuple(f"{self.column} {sign} {number(limit)}"
                      for sign, limit in limits if limit is not None)
+        return said or (f"{self.column} IS NOT NULL",)
 
     def _slice(self, conditions: tuple[str, ...], rows: int) -> Slice:
         return Slice((*self.whole.conditions, *conditions), rows)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +54,18 @@ class Gate(AbstractResolver):
         return [ResolveResult(hostname=host, host=place, port=port, proto=0,
                               family=socket.AF_INET6 if ":" in place else socket.AF_INET,
                               flags=socket.AI_NUMERICHOST) for place in places]
+
+    def check(self, url: str) -> None:
+        """Refuse where connections would be refused: clients would try again and again.
+
+        Raises
+        ------
+        TsmError
+            `remote.forbidden`.
+        """
+        for host, port in _places(url) - self._trusted:
+            with suppress(socket.gaierror):  # proxies know names that are not known here
+                guard.addresses(host, port)
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -138,14 +151,16 @@ def _of_s3(url: str, limits: FetchLimits, deadline: Deadline) -> dict[str, Any]:
         "connector_args": {"resolver": gate, "socket_factory": gate.socket},
     }}
     patience = min(limits.connect_seconds + limits.stall_seconds, deadline.left())
-    return {**options, "anon": _is_open(url, options, patience)}
+    files = open_filesystem(url, {**options, "anon": True})
+    gate.check(files.s3.meta.endpoint_url)
+    return {**options, "anon": _is_open(url, files, patience)}
 
 
-def _is_open(url: str, options: dict[str, Any], seconds: float) -> bool:
+def _is_open(url: str, files: fsspec.AbstractFileSystem, seconds: float) -> bool:
     """Whether anybody may read it, or at least be told that it is not there."""
     try:
         with plainly(guard.shown(url)):
-            open_filesystem(url, {**options, "anon": True}).info(url, timeout=seconds or 0.001)
+            files.info(url, timeout=seconds or 0.001)
     except TsmError as error:
         if error.codes != (Code.SERVICE_REFUSED,):
             raise

@@ -56,7 +56,7 @@ def fetch(  # noqa: PLR0917 - typer calls it by keywords
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """Bring public catalogues into the store, checked, for recipes to name.
+    """Bring public catalogues into the store, for recipes to name.
 
     What has not changed since is not brought again. Where no service answers, what the store has
     is kept, and its age said.

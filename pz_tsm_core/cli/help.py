@@ -119,4 +119,4 @@ def shown(command: str) -> dict[str, Any]:
     told = COMMANDS.get(command, Shown(Panel.STORE, ()))
     lines = ["Examples:", *(f"  $ {example}" for example in (*told.examples, *told.online))]
     return {"rich_help_panel": told.panel.value,
-            "epilog": "\n".join(lines) if told.examples else None}
+            "epilog": "\n".join(lines) if len(lines) > 1 else None}

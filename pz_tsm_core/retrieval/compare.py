@@ -16,6 +16,10 @@ _SERVES = {
     "bool": {"bool", "int", "text"},
 }
 
+#: How services write units that astropy spells otherwise.
+_SPELT = {"degree": "deg", "degrees": "deg", "h": "hourangle", "hour": "hourangle",
+          "hours": "hourangle", "-": "", "--": "", "---": "", "none": ""}
+
 #: Of a whole catalogue this share of the rows that once came must come again.
 STANDING_SHARE = 0.9
 
@@ -62,17 +66,14 @@ def _units(survey: Survey) -> dict[str, str]:
 
 
 def _same_unit(said: str, wanted: str) -> bool:
-    """Whether two texts name one unit; what is no unit at all is no evidence against."""
+    """Whether two texts name one unit; one that nobody knows is no unit of ours."""
     from astropy import units  # half a second that only a declared unit costs
 
+    plain = _SPELT.get(said.strip().casefold(), said.strip())
     try:
-        return bool(units.Unit(said) == units.Unit(wanted))
+        return bool(units.Unit(plain) == units.Unit(wanted))
     except (ValueError, TypeError):
-        return said.strip().lower() in {"", "-", "---"} or _hours(said) == _hours(wanted)
-
-
-def _hours(unit: str) -> str:
-    return "hourangle" if unit.strip().lower() in {"h", "hour", "hours", "hourangle"} else unit
+        return False
 
 
 def drift(former: FetchRecord, columns: Mapping[str, ColumnSaid], rows: int) -> Iterator[str]:

@@ -57,9 +57,8 @@ class _Guarded(HTTPConnection):
         """
         try:
             places = guard.addresses(self._dns_host, self.port)
-        except (socket.gaierror, UnicodeError) as error:
-            reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
-            raise NameResolutionError(self.host, self, reason) from error
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
         for place in places[:-1]:
             try:
                 return self._connect(place)

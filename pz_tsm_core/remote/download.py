@@ -53,6 +53,10 @@ class Order:
     sha256: str = ""
     bytes: int | None = None
 
+    def is_met_by(self, size: int, sha256: str) -> bool:
+        """Whether a file of this size and digest is what was ordered, as far as that is known."""
+        return self.bytes in (None, size) and self.sha256 in ("", sha256)
+
 
 @dataclass(frozen=True)
 class Received:
@@ -114,15 +118,16 @@ class Transfer:
         if edition is None or not order.validator or edition.validator != order.validator:
             return None
         size, sha256 = order.target.stat().st_size, digest_file(order.target)
-        if edition.bytes not in (None, size) or order.sha256 not in ("", sha256):
+        if edition.bytes not in (None, size) or not order.is_met_by(size, sha256):
             return None
         return Received(order.target, size, sha256, edition.validator)
 
     def _once(self) -> Received:
         self._before = kept = self._kept()
         with plainly(self._where), self._ask(kept) as reply:
-            self._write(reply, self._begin(reply, kept))
-            return self._checked(reply, resumed=kept > 0)
+            start, edition = self._begin(reply, kept)
+            self._write(reply, start, edition.bytes)
+            return self._checked(edition, _name(reply), resumed=start > 0)
 
     def _kept(self) -> int:
         """Bytes that have come and can be gone on with.
@@ -144,23 +149,23 @@ class Transfer:
         return self._session.request(order.method, order.url, data=order.data, headers=headers,
                                      stream=True)
 
-    def _begin(self, reply: Response, kept: int) -> int:
-        """From which byte on the body is to be written; refuse a reply that is none."""
+    def _begin(self, reply: Response, kept: int) -> tuple[int, Edition]:
+        """From which byte on the body is written, and of what; refuse what is no such reply."""
         if kept and reply.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise self._other_edition()
         reply.raise_for_status()
-        edition = Edition.of(reply.headers)
-        self._check(reply, edition, kept)
+        said = Edition.of(reply.headers)
+        self._check(reply, said, kept)
         if reply.status_code != HTTPStatus.PARTIAL_CONTENT:
-            self._part.begin(edition)
-            return 0
-        known = self._part.edition
-        if known is None or known.differs(edition):
+            self._part.begin(said)
+            return 0, said
+        begun = self._part.edition
+        if begun is None or begun.differs(said):
             raise self._other_edition()
         if range_start(reply.headers) != kept:
             self._ranges = False
             raise self._other_edition()
-        return kept
+        return kept, begun
 
     def _check(self, reply: Response, edition: Edition, kept: int) -> None:
         """Refuse, before it is pulled, what cannot be right."""
@@ -186,8 +191,8 @@ class Transfer:
                          expected=f"at most {self._limits.max_bytes} bytes",
                          remedy="allow more, if you expect so much")
 
-    def _write(self, reply: Response, start: int) -> None:
-        total, done, told = Edition.of(reply.headers).bytes, start, -math.inf
+    def _write(self, reply: Response, start: int, total: int | None) -> None:
+        done, told = start, -math.inf
         with self._part.growing(start) as file:
             while chunk := reply.raw.read1(CHUNK, decode_content=False):
                 done += len(chunk)
@@ -198,23 +203,24 @@ class Transfer:
                     told = time.monotonic()
                     self._tell(self._where, done, total, "bytes")
         self._tell(self._where, done, total, "bytes")
-        if total is not None and done < total:
+        if total is not None and done != total:
+            if done > total:
+                self._part.drop()
             raise passing(Code.SERVICE_INCOMPLETE, self._where, found=f"{done} bytes",
                           expected=f"{total} bytes, as promised", remedy="try again")
 
-    def _checked(self, reply: Response, *, resumed: bool) -> Received:
+    def _checked(self, edition: Edition, name: str, *, resumed: bool) -> Received:
         """Move what came to its place, if it is what was ordered."""
         order, size, sha256 = self._order, self._part.size, digest_file(self._part.path)
-        if order.bytes not in (None, size) or order.sha256 not in ("", sha256):
+        if not order.is_met_by(size, sha256):
             self._part.drop()
             if resumed:  # the fault may be of the pieces: once more, in one
                 raise self._other_edition()
-            if order.bytes not in (None, size):
-                raise self._changed(f"{size} bytes", f"{order.bytes} bytes")
-            raise self._changed(f"sha256 {sha256}", f"sha256 {order.sha256}")
+            raise self._changed(f"{size} bytes, sha256 {sha256}",
+                                f"{order.bytes or 'any number of'} bytes, "
+                                f"sha256 {order.sha256 or 'of any value'}")
         self._part.finish()
-        return Received(order.target, size, sha256, Edition.of(reply.headers).validator,
-                        _name(reply))
+        return Received(order.target, size, sha256, edition.validator, name)
 
     def _other_edition(self) -> TransientError:
         self._part.drop()

@@ -77,9 +77,9 @@ def check_url(url: str, schemes: Collection[str] = SCHEMES) -> SplitResult:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        raise _no_url(url, "an address that cannot be read") from None
+        raise _no_url(url, schemes, "an address that cannot be read") from None
     if parts.scheme not in schemes:
-        raise _no_url(url, f"the scheme `{parts.scheme}`" if parts.scheme else "no scheme")
+        raise _no_url(url, schemes, f"the scheme `{parts.scheme}`" if parts.scheme else "no scheme")
     if parts.username is not None or parts.password is not None:
         raise refuse(
             Code.REMOTE_FORBIDDEN, shown(url), found="credentials in the address",
@@ -87,7 +87,7 @@ def check_url(url: str, schemes: Collection[str] = SCHEMES) -> SplitResult:
             remedy="leave them out; those of S3 are taken from the environment",
         )
     if not host:
-        raise _no_url(url, "no host")
+        raise _no_url(url, schemes, "no host")
     return parts
 
 
@@ -125,8 +125,17 @@ def addresses(host: str, port: int) -> list[str]:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Addresses of a host, in the order in which they are to be tried; none is checked."""
-    found = socket.getaddrinfo(host.strip("[]") or "localhost", port, type=socket.SOCK_STREAM)
+    """Addresses of a host, in the order in which they are to be tried; none is checked.
+
+    Raises
+    ------
+    socket.gaierror
+        When the name leads nowhere.
+    """
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
     return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
@@ -212,9 +221,10 @@ def _plain(host: str) -> str:
     return host.strip("[]").rstrip(".").lower()
 
 
-def _no_url(url: str, found: str) -> TsmError:
+def _no_url(url: str, schemes: Collection[str], found: str) -> TsmError:
     return refuse(Code.REMOTE_FORBIDDEN, shown(url) or "address", found=found,
-                  expected="an address that begins with https://, http:// or s3://",
+                  expected="an address that begins with "
+                  + " or ".join(f"{scheme}://" for scheme in schemes),
                   remedy="correct the address")
 
 

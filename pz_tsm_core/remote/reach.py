@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,6 +47,7 @@ class Reach:
     Attributes
     ----------
     deadline : of all that is done with it; begins to run when it is made
+    session : for libraries that speak HTTP themselves: guarded, patient, polite
     """
 
     def __init__(
@@ -55,12 +55,8 @@ class Reach:
     ) -> None:
         self.limits = limits or FetchLimits()
         self.deadline = Deadline(self.limits.total_seconds)
+        self.session: requests.Session = Session(self.limits, self.deadline)
         self._hear = hear
-
-    @cached_property
-    def session(self) -> requests.Session:
-        """A session for libraries that speak HTTP themselves; guarded, patient, polite."""
-        return Session(self.limits, self.deadline)
 
     def state(self, url: str, known: str = "") -> Stated:
         """Ask what there is at an address, and whether it has changed; one request.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -53,7 +54,6 @@ class Session(requests.Session):
         super().__init__()
         self.headers["User-Agent"] = user_agent()
         self.max_redirects = MAX_REDIRECTS
-        self.verify = os.environ.get("SSL_CERT_FILE") or True
         self.auth = _as_it_is
         self._limits, self._deadline = limits, deadline
         self._adapter = _Adapter(limits, deadline)
@@ -71,6 +71,8 @@ class Session(requests.Session):
         self._deadline.check(guard.shown(url))
         self._adapter.max_delay = left = self._deadline.left()
         kwargs["timeout"] = _within(kwargs.get("timeout"), self._limits, left)
+        if kwargs.get("verify", True) is True:
+            kwargs["verify"] = os.environ.get("SSL_CERT_FILE") or True
         streamed = kwargs.get("stream", False)
         reply = super().send(request, **{**kwargs, "stream": True})
         return reply if streamed else _taken_in(reply)
@@ -134,7 +136,8 @@ def _within(timeout: Any, limits: FetchLimits, left: float) -> tuple[float, floa
 @cache
 def _limiter(per_second: float) -> Limiter:
     """One for all sessions of this process: a service does not care how many there are."""
-    rate = Rate(max(1, round(per_second)), round(Duration.SECOND * max(1.0, 1 / per_second)))
+    at_once = max(1, int(per_second))
+    rate = Rate(at_once, math.ceil(Duration.SECOND * at_once / per_second))
     return Limiter(HostBucketFactory(rates=[rate]))
 
 

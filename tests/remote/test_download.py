@@ -292,6 +292,22 @@ class TestChanged:
         url = server.on("/file", lambda visit: visit.file(cut=100_000), odd)
         _is_whole(reach.download(url, target), target, body)
 
+    @pytest.mark.parametrize("more", [b"", b"more"])
+    def test_a_rest_that_says_little_is_compared_with_what_was_begun(
+            self, more, server, reach, target, body) -> None:
+        def rest(visit) -> None:
+            if "Range" not in visit.headers:
+                visit.file()
+                return
+            start = int(visit.headers["Range"].removeprefix("bytes=").rstrip("-"))
+            visit.reply(206, body[start:] + more, {"Content-Range": f"bytes {start}-/*"})
+
+        url = server.on("/file", lambda visit: visit.file(cut=100_000), rest)
+        received = reach.download(url, target)
+        _is_whole(received, target, body)
+        assert received.validator == '"edition-1"'
+        assert len(server.seen) == (3 if more else 2)
+
     def test_a_checksum_that_pieces_do_not_have_is_tried_in_one(
             self, server, reach, target, body) -> None:
         # The server keeps its ETag although the file has changed.

@@ -187,6 +187,14 @@ def test_what_the_operator_allows_is_no_other_host(way, entry, reach, names, tra
     _refused(way, reach, f"http://archive.test:{trap.port}/")
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["a" * 64 + ".test", "a..test", ".test", "\u0000.test", "-"])
+def test_a_name_that_is_none_leads_nowhere(way, name, reach) -> None:
+    with pytest.raises(TsmError) as refused:
+        way(reach, f"http://{name}/")
+    assert refused.value.codes[0] in (Code.REMOTE_FORBIDDEN, Code.SERVICE_UNREACHABLE)
+
+
 def test_a_list_that_cannot_be_read_allows_nothing(reach, trap, monkeypatch) -> None:
     monkeypatch.setenv(guard.ALLOW_HOSTS, "127.0.0.1:http")
     assert guard.ALLOW_HOSTS in str(_refused(_state, reach, f"http://127.0.0.1:{trap.port}/"))

@@ -14,6 +14,33 @@ from flows.private_server import private_server
 
 ROOT = Path(__file__).parents[2]
 TOY_APP = Path(__file__).with_name("toy_app.py")
+CATALOGUE = """\
+ID,RAJ2000,DEJ2000,z,Q
+1,150.10,2.20,0.5,4
+2,150.11,2.21,0.1,4
+3,150.12,2.22,0.2,3
+4,151.90,2.90,0.3,4
+"""
+SURVEY = """\
+schema: 1
+key: {key}
+ordinal: {ordinal}
+name: The {key} survey
+facility: VLT/VIMOS
+release: R1
+year: 2026
+sources: [{source}]
+types: {{ID: int, RAJ2000: float, DEJ2000: float, z: float, Q: int}}
+columns:
+  id: {{from: ID}}
+  ra: {{from: RAJ2000, unit: deg}}
+  dec: {{from: DEJ2000, unit: deg}}
+  z: {{from: z}}
+  native_flag: {{from: Q}}
+quality: {{otherwise: 3, source: section 4}}
+object_class: {{otherwise: galaxy, source: section 4}}
+instrument_type: {{otherwise: s, source: slit spectra}}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +108,35 @@ def recipe_file(folder):
         text = "\n".join(["schema: 1", "name: toy", "redshifts:", "  surveys:", *lines, more])
         path = folder / "recipe.yaml"
         path.write_text(f"{text}\noutput: {{directory: unused}}\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def define(web, folder):
+    """Define a survey of one's own, whose file the web server has."""
+
+    def survey(key, source="https"):
+        web.files[f"{key}.csv"] = CATALOGUE.encode()
+        (folder / "surveys").mkdir(exist_ok=True)
+        place = f'{{service: {source}, url: "{web.url(f"{key}.csv")}"}}'
+        text = SURVEY.format(key=key, ordinal=1_000_000 + ord(key[0]), source=place)
+        (folder / "surveys" / f"{key}.yaml").write_text(text)
+
+    return survey
+
+
+@pytest.fixture
+def recipe(folder):
+    """A recipe that names surveys and no files."""
+
+    def write(*entries, fetch="never", more=""):
+        path = folder / "recipe.yaml"
+        lines = "\n".join(f"    - {{survey: {entry}}}" for entry in entries)
+        path.write_text(f"schema: 1\nname: deep\nredshifts:\n  survey_path: surveys\n"
+                        f"  fetch: {fetch}\n  surveys:\n{lines}\n{more}"
+                        "output: {directory: output}\n")
         return path
 
     return write

@@ -28,66 +28,9 @@ from tasks.fetch import fetch_task
 from tasks.stage import Moment, listener
 
 TSM = Path(sys.executable).with_name("tsm")
-CATALOGUE = """\
-ID,RAJ2000,DEJ2000,z,Q
-1,150.10,2.20,0.5,4
-2,150.11,2.21,0.1,4
-3,150.12,2.22,0.2,3
-4,151.90,2.90,0.3,4
-"""
-MORE = CATALOGUE + "5,151.95,2.95,0.4,4\n"
-SURVEY = """\
-schema: 1
-key: {key}
-ordinal: {ordinal}
-name: The {key} survey
-facility: VLT/VIMOS
-release: R1
-year: 2026
-sources: [{source}]
-types: {{ID: int, RAJ2000: float, DEJ2000: float, z: float, Q: int}}
-columns:
-  id: {{from: ID}}
-  ra: {{from: RAJ2000, unit: deg}}
-  dec: {{from: DEJ2000, unit: deg}}
-  z: {{from: z}}
-  native_flag: {{from: Q}}
-quality: {{otherwise: 3, source: section 4}}
-object_class: {{otherwise: galaxy, source: section 4}}
-instrument_type: {{otherwise: s, source: slit spectra}}
-"""
 NO_SUCH_TABLE = "  tables: [{name: mine, product: nowhere, columns: {ra: a, dec: b, z: c}}]\n"
 ME = Principal(name="me")
 MINE = Access(kind="private", name="me")
-
-
-@pytest.fixture
-def define(web, folder):
-    """Define a survey of one's own, whose file the web server has."""
-
-    def survey(key, content=CATALOGUE, source="https"):
-        web.files[f"{key}.csv"] = content.encode()
-        (folder / "surveys").mkdir(exist_ok=True)
-        place = f'{{service: {source}, url: "{web.url(f"{key}.csv")}"}}'
-        text = SURVEY.format(key=key, ordinal=1_000_000 + ord(key[0]), source=place)
-        (folder / "surveys" / f"{key}.yaml").write_text(text)
-
-    return survey
-
-
-@pytest.fixture
-def recipe(folder):
-    """A recipe that names surveys and no files."""
-
-    def write(*entries, fetch="never", more=""):
-        path = folder / "recipe.yaml"
-        lines = "\n".join(f"    - {{survey: {entry}}}" for entry in entries)
-        path.write_text(f"schema: 1\nname: deep\nredshifts:\n  survey_path: surveys\n"
-                        f"  fetch: {fetch}\n  surveys:\n{lines}\n{more}"
-                        "output: {directory: output}\n")
-        return path
-
-    return write
 
 
 @pytest.fixture
@@ -191,7 +134,7 @@ def test_what_has_changed_is_told_and_only_what_depends_on_it_is_redone(
         define(key)
     path = recipe("alpha", "beta", fetch="if-changed")
     run(path)
-    web.files["beta.csv"] = MORE.encode()
+    web.files["beta.csv"] += b"5,151.95,2.95,0.4,4\n"
     heard = run(path)
     cached = {label for label, moment in ends(heard).items() if moment is Moment.CACHED}
     assert cached == {"fetch alpha", "standardize alpha"}

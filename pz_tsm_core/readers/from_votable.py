@@ -1,28 +1,28 @@
-"""VOTable files: scanned first, then parsed by astropy, with what it would mend told instead."""
+"""VOTable files: rows are taken from the stream of tags, as many as a part of the file holds.
+
+Nothing is mended: what is not of its datatype, and rows other than declared, are refused.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import chain
 
-import numpy as np
 import pyarrow as pa
-from astropy.io import votable
-from astropy.io.votable import exceptions as told
 
-from pz_tsm_core.readers.arrays import numbers
 from pz_tsm_core.readers.facts import Facts
-from pz_tsm_core.readers.source import BATCH_ROWS, Source
+from pz_tsm_core.readers.source import Source
 from pz_tsm_core.readers.stream import TableStream
-from pz_tsm_core.readers.votable_scan import FieldTag, Scan, TableTag
+from pz_tsm_core.readers.votable_binary import Stream
+from pz_tsm_core.readers.votable_cells import Cells
+from pz_tsm_core.readers.votable_scan import Rows, Scan, TableTag
 
-CHUNK = 2**20
+#: Bytes of the file whose rows are held at a time.
+CHUNK = 2 * 2**20
 
-#: Warnings after which a value is another one than stands in the file: row counts that differ,
-#: text for a number, a text cut short, no integer, an integer out of range.
-LOSSES = (told.W18, told.W30, told.W46, told.W49, told.W51)
+#: Versions in which an empty cell was no missing integer.
+_OLD = ("1.0", "1.1", "1.2")
 
 
 @contextmanager
@@ -35,122 +35,123 @@ def stream(source: Source) -> Iterator[TableStream]:
         `file.format` for a DOCTYPE, an href or rows in other formats; `file.damaged` for values
         that are not of their datatype.
     """
-    number, table = _choose(source)
-    names = source.select([one.name for one in table.fields])
-    places = sorted(next(i for i, one in enumerate(table.fields) if one.name == name)
-                    for name in names)
-    chosen = [table.fields[place] for place in places]
-    unusable = {one.name: one.native for one in chosen if one.type is None}
-    if unusable:
-        raise source.unusable(unusable)
-    _check_size(table, chosen, source)
-    values = _parse(source, number, places)
-    _check_rows(table, len(values), source)
-    arrays = [_array(values, key, one) for key, one in zip(values.dtype.names, chosen, strict=True)]
-    table = pa.table(arrays, schema=pa.schema([one.field for one in chosen])).select(names)
-    yield TableStream(table.schema, len(table), iter(table.to_batches(BATCH_ROWS)))
+    batches = _batches(Document(source), source)
+    first = next(batches, None)
+    if first is None:
+        raise source.empty("a table without rows")
+    yield TableStream(first.schema, None, chain([first], batches))
 
 
 def describe(source: Source) -> Facts:
-    """Say what the file declares; rows of unequal length are parsed to be counted."""
-    number, table = _choose(source)
-    rows = _declared_rows(table, source)
-    if rows is None:
-        rows = len(_parse(source, number, list(range(len(table.fields)))))
-    return Facts(rows, tuple(one.facts for one in table.fields))
+    """Say what the file declares, and count the rows."""
+    document, rows = Document(source), 0
+    for count in document.read():
+        rows += count
+        document.take([])
+    return Facts(rows, tuple(one.facts for one in document.table.fields))
 
 
-def _choose(source: Source) -> tuple[int, TableTag]:
-    """The table to read and its place among all."""
-    tables = Scan(source).read(_chunks(source))
-    for number, table in enumerate(tables):
-        if (source.table in table.names) if source.table else table.tags or table.digits:
-            return number, _with_fields(table, tables, source)
-    if source.table or not tables:
-        names = sorted(name for table in tables for name in table.names)
-        raise source.unsupported(
-            f"{len(tables)} tables" + (f", of the names {', '.join(names)}" if names else ""),
-            f"a TABLE `{source.table}`" if source.table else "a TABLE with rows",
-            "name another, or none")
-    raise source.empty(f"{len(tables)} tables without rows")
+def _batches(document: Document, source: Source) -> Iterator[pa.RecordBatch]:
+    places, schema, rows, taken = list[int](), pa.schema([]), 0, 0
+    for count in document.read():
+        if not rows:
+            places = _choose(document.table, source)
+            schema = pa.schema([document.table.fields[place].field for place in places])
+        rows += count
+        source.check_size(rows, 1)
+        batch = pa.RecordBatch.from_arrays(document.take(places), schema=schema)
+        taken += batch.nbytes
+        source.check_memory(taken)
+        yield batch
 
 
-def _chunks(source: Source) -> Iterator[bytes]:
-    with source.path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
+def _choose(table: TableTag, source: Source) -> list[int]:
+    """Places of the wanted columns."""
+    there = [one.name for one in table.fields]
+    places = [there.index(name) for name in source.select(there)]
+    unusable = {one.name: one.native for one in map(table.fields.__getitem__, places)
+                if one.type is None}
+    if unusable:
+        raise source.unusable(unusable)
+    return places
 
 
-def _with_fields(table: TableTag, tables: list[TableTag], source: Source) -> TableTag:
-    """The table; one that refers to another has that one's columns."""
-    if table.serialization not in ("TABLEDATA", "BINARY", "BINARY2"):
-        raise source.unsupported(f"rows as {table.serialization or 'nothing'}",
-                                 "TABLEDATA, BINARY or BINARY2", "save it with its rows inside")
-    reference = table.attributes.get("ref")
-    for other in tables:
-        if reference and not table.fields and other.attributes.get("ID") == reference:
-            table.fields = other.fields
-    for one in table.fields:
-        if one.datatype.type == pa.string() and "x" in one.size:
-            raise source.unsupported(f"`{one.name}`: {one.native}, lists of texts",
-                                     "texts, which are all that astropy parses",
-                                     "save the table without that column")
-    return table
+class Document:
+    """A VOTable that is gone through once, for the rows of one table.
 
+    Attributes
+    ----------
+    table : the one whose rows come: the first that has any, or the one asked for
+    """
 
-def _declared_rows(table: TableTag, source: Source) -> int | None:
-    """Rows that the tags, or the length of the stream, tell; None where only reading does."""
-    if table.serialization == "TABLEDATA":
-        return table.tags
-    if table.row_bytes is None:
-        return None
-    if not table.row_bytes:
-        raise source.damaged("rows of no bytes")
-    rows, rest = divmod(table.stream_bytes, table.row_bytes)
-    if rest:
-        raise source.damaged(f"a stream of {table.stream_bytes} bytes for rows of "
-                             f"{table.row_bytes} bytes")
-    return rows
+    table: TableTag
 
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._scan = Scan(source, self._open)
+        self._rows: Cells | Stream | None = None
+        self._has_begun = False
 
-def _check_size(table: TableTag, chosen: list[FieldTag], source: Source) -> None:
-    """Refuse before anything is allocated: astropy takes texts at four bytes a character."""
-    rows = _declared_rows(table, source)
-    least = sum(one.stream_bytes or 0 for one in table.fields)
-    rows = table.stream_bytes // max(least, 1) if rows is None else rows
-    told_rows = table.attributes.get("nrows", "").strip()
-    if told_rows and int(told_rows) > rows:
-        raise source.damaged(f"{rows} rows where nrows says {told_rows}")
-    width = sum(4 * one.count if one.type == pa.string() else one.datatype.bytes for one in chosen)
-    source.check_size(rows, width)
+    def read(self) -> Iterator[int]:
+        """Go on to the next rows, and say how many there are: to be taken before the next.
 
+        Raises
+        ------
+        TsmError
+            for a document without such a table, and one that is not what it says of itself.
+        """
+        total = 0
+        with self._source.path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                self._scan.feed(chunk)
+                if self._rows and (count := self._rows.count()):
+                    self._has_begun, total = True, total + count
+                    yield count
+        self._scan.end()
+        self._close(total)
 
-def _check_rows(table: TableTag, rows: int, source: Source) -> None:
-    """Refuse a stream whose last row was cut, which astropy leaves out without a word."""
-    declared = _declared_rows(table, source)
-    told_rows = table.attributes.get("nrows", "").strip()
-    expected = declared if declared is not None else int(told_rows or rows)
-    if rows != expected:
-        raise source.damaged(f"{rows} whole rows of {expected}")
+    def take(self, places: Sequence[int]) -> list[pa.Array]:
+        """The values of these rows, in the columns at these places."""
+        return self._rows.take(places) if self._rows else []
 
+    def _open(self, table: TableTag) -> Rows | None:
+        """What takes the rows that begin; None if others are wanted."""
+        named = self._source.table
+        if named is not None and named not in table.names:
+            return None
+        if self._rows:
+            if named is not None or self._has_begun or self._rows.count():
+                return None
+            self._rows.close()
+        self.table, self._rows = table, self._taker(table)
+        return self._rows
 
-def _parse(source: Source, number: int, places: list[int]) -> Any:
-    """The values of the columns at these places, as numpy's masked records."""
-    with warnings.catch_warnings(), source.path.open("rb") as file:
-        warnings.simplefilter("ignore")
-        for loss in LOSSES:
-            warnings.simplefilter("error", loss)
-        # Some archives write a missing float as the word null.
-        warnings.filterwarnings("ignore", ".*'null'", told.W30)
-        document = votable.parse(file, columns=places, table_number=number, verify="warn",
-                                 filename=source.where)
-    return list(document.iter_tables())[number].array
+    def _taker(self, table: TableTag) -> Cells | Stream:
+        for other in self._scan.tables:  # one that refers to another has that one's columns
+            if not table.fields and other.attributes.get("ID") == table.attributes.get("ref", ""):
+                table.fields = other.fields
+        match table.serialization:
+            case "TABLEDATA":
+                return Cells(table, self._source, empty_integers=self._scan.version not in _OLD)
+            case "BINARY" | "BINARY2":
+                return Stream(table, self._source)
+        raise self._source.unsupported(
+            f"rows as {table.serialization}", "TABLEDATA, BINARY or BINARY2",
+            "save it with its rows inside")
 
-
-def _array(values: Any, key: str, one: FieldTag) -> pa.Array:
-    """A column of the records; an empty text stays a text, as the format has no other word."""
-    raw = np.ma.getdata(values[key])
-    if one.type == pa.string():
-        return pa.array([text if isinstance(text, str) else bytes(text).decode() for text in raw],
-                        pa.string())
-    return numbers(raw.reshape(len(raw)), np.ma.getmaskarray(values[key]).reshape(len(raw)))
+    def _close(self, total: int) -> None:
+        """Refuse a document without the rows that it should have."""
+        tables, named = self._scan.tables, self._source.table
+        if not self._rows and (named is not None or not tables):
+            names = sorted(name for table in tables for name in table.names)
+            raise self._source.unsupported(
+                f"{len(tables)} tables" + (f", of the names {', '.join(names)}" if names else ""),
+                f"a TABLE `{named}` with rows" if named is not None else "a TABLE with rows",
+                "name another, or none")
+        if self._rows:
+            self._rows.close()
+            told = self.table.attributes.get("nrows", "").strip()
+            if told and told != f"{total}":
+                raise self._source.damaged(f"{total} whole rows where nrows says {told}")
+        if not total and named is None:
+            raise self._source.empty(f"{len(tables)} tables without rows")

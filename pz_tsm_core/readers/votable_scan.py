@@ -1,16 +1,16 @@
-"""What a VOTable declares, learnt from the stream of its tags before anything else reads it.
+"""What a VOTable declares, learnt from the stream of its tags.
 
 A document type or a reference to another place ends the scan: entities unfold without bound, and
-libraries fetch what `href` names, from this machine or from the network (VOTable 1.5, section 5).
+what `href` names lies on this machine or in the network (VOTable 1.5, section 5).
 """
 
 from __future__ import annotations
 
 import math
-import string
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from xml.parsers import expat
 
 import pyarrow as pa
@@ -39,8 +39,11 @@ DATATYPES = {
 #: How the rows of a table may stand in the file.
 SERIALIZATIONS = {"TABLEDATA", "BINARY", "BINARY2", "FITS", "PARQUET"}
 
-_DIGITS = (string.ascii_letters + string.digits + "+/").encode()
-_SPACE = string.whitespace.encode()
+#: Elements in each direction; behind the last number, or in its place, * for any number.
+_ARRAYSIZE = re.compile(r"(\d{1,9}x)*(\d{1,9}|\d{0,9}\*)")
+
+#: Characters that are handed over in one piece.
+BUFFER = 2**18
 
 
 @dataclass
@@ -49,6 +52,7 @@ class FieldTag:
 
     attributes: dict[str, str]
     description: str = ""
+    null: str = ""  # the text of the value that stands for a missing one
 
     @property
     def name(self) -> str:
@@ -62,21 +66,26 @@ class FieldTag:
         return "" if size == "1" else size
 
     @property
+    def datatype_name(self) -> str:
+        """What the FIELD calls the datatype; empty where it does not."""
+        return self.attributes.get("datatype", "")
+
+    @property
     def datatype(self) -> Datatype:
         """The datatype; an unknown one holds nothing."""
-        return DATATYPES.get(self.attributes.get("datatype", ""), Datatype(None, 1))
+        return DATATYPES.get(self.datatype_name, Datatype(None, 1))
 
     @property
     def type(self) -> pa.DataType | None:
         """The Arrow type; None for lists and complex numbers."""
-        single = self.datatype.type == pa.string() or not self.size
+        single = not self.size or (self.datatype.type == pa.string() and "x" not in self.size)
         return self.datatype.type if single else None
 
     @property
     def native(self) -> str:
         """The type in VOTable's words."""
         size = f" of arraysize {self.size}" if self.size else ""
-        return f"{self.attributes.get('datatype', 'no datatype')}{size}"
+        return f"{self.datatype_name or 'no datatype'}{size}"
 
     @property
     def count(self) -> int:
@@ -84,14 +93,16 @@ class FieldTag:
         sizes = [int(size) for size in self.size.rstrip("*").split("x") if size]
         return math.prod(sizes) if sizes or not self.size else 0
 
+    def bytes_of(self, count: int) -> int:
+        """Bytes of so many elements in BINARY."""
+        if self.datatype_name == "bit":
+            return -(-count // 8)
+        return self.datatype.bytes * count
+
     @property
     def stream_bytes(self) -> int | None:
         """Bytes of a row's values in BINARY; None where rows differ."""
-        if self.size.endswith("*"):
-            return None
-        if self.attributes.get("datatype") == "bit":
-            return -(-self.count // 8)
-        return self.datatype.bytes * self.count
+        return None if self.size.endswith("*") else self.bytes_of(self.count)
 
     @property
     def field(self) -> pa.Field:
@@ -115,40 +126,46 @@ class TableTag:
     attributes: dict[str, str]
     fields: list[FieldTag] = field(default_factory=list)
     serialization: str = ""
-    tags: int = 0  # TR in TABLEDATA
-    digits: int = 0  # of base64 in BINARY
-    padding: bool = False
 
     @property
     def names(self) -> set[str]:
         """Words by which one may ask for the table."""
         return {word for key in ("name", "ID") if (word := self.attributes.get(key))}
 
-    @property
-    def row_bytes(self) -> int | None:
-        """Bytes of a row in BINARY; None where rows differ."""
-        widths = [one.stream_bytes for one in self.fields]
-        nulls = -(-len(widths) // 8) if self.serialization == "BINARY2" else 0
-        known = [width for width in widths if width is not None]
-        return sum(known) + nulls if len(known) == len(widths) else None
 
-    @property
-    def stream_bytes(self) -> int:
-        """Bytes of the decoded stream."""
-        return self.digits * 3 // 4
+class Rows(Protocol):
+    """What takes the rows of a table from the parser of the document."""
+
+    def listen(self, parser: expat.XMLParserType, tag: str, done: Callable[[], None]) -> None:
+        """Take what the parser meets in the element that began, and say when it has ended."""
+        ...
 
 
 class Scan:
-    """Reads the tags of a document and keeps what it declares."""
+    """Reads the tags of a document and keeps what it declares.
 
-    def __init__(self, source: Source) -> None:
+    Parameters
+    ----------
+    take : gives, for the element of a table in which rows begin, what takes them; None to pass
+        them over
+    """
+
+    def __init__(
+        self, source: Source, take: Callable[[TableTag], Rows | None] = lambda _: None
+    ) -> None:
         self.source = source
         self.tables: list[TableTag] = []
+        self.version = ""
+        self._take = take
+        self._rows: Rows | None = None
         self._before = ""  # the tag that was opened last
+        self._owner: FieldTag | None = None  # to which VALUES belong
+        self._nulls = dict[str, str]()  # by the ID of the VALUES
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
+        self._parser.buffer_size = BUFFER
         self._parser.StartDoctypeDeclHandler = self._doctype
+        self._listen_to_tags()
 
     def read(self, chunks: Iterable[bytes]) -> list[TableTag]:
         """The tables that the document declares.
@@ -158,71 +175,99 @@ class Scan:
         TsmError
             `file.format` for a document type or values elsewhere, `file.damaged`, `file.limit`.
         """
+        for chunk in chunks:
+            self.feed(chunk)
+        self.end()
+        return self.tables
+
+    def feed(self, chunk: bytes, *, last: bool = False) -> None:
+        """Take in the next bytes."""
         try:
-            for chunk in chunks:
-                self._parser.Parse(chunk)
-            self._parser.Parse(b"", True)  # noqa: FBT003 - nothing comes after it
+            self._parser.Parse(chunk, last)
         except expat.ExpatError as error:
             raise self.source.damaged(f"no whole XML: {error}") from None
-        return self.tables
+
+    def end(self) -> None:
+        """Refuse a document that is not whole."""
+        self.feed(b"", last=True)
 
     def _doctype(self, *_: object) -> None:
         raise self.source.unsupported(
             "a DOCTYPE, which can make a small file unfold to any size", "a VOTable without one",
             "remove the line, if you know who wrote it")
 
+    def _listen_to_tags(self) -> None:
+        self._parser.CharacterDataHandler = self._parser.EndElementHandler = None
+        self._parser.StartElementHandler = self._start
+
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         tag = name.rpartition(":")[2]
-        if tag == "TR" and self.tables:
-            self.tables[-1].tags += 1
-        elif tag != "TD":
-            self._declare(tag, attributes)
+        if tag not in ("TR", "TD"):
+            self._declare(name, tag, attributes)
             self._before = tag
 
-    def _declare(self, tag: str, attributes: dict[str, str]) -> None:
+    def _declare(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         # A LINK points people to a page; nothing reads from there.
         if tag != "LINK" and any(key.rpartition(":")[2].lower() == "href" for key in attributes):
             raise self.source.unsupported(
                 f"a {tag} that refers to another place (href)", "a VOTable that holds its rows",
                 "save it with its rows inside")
-        if tag == "TABLE":
+        if tag == "VOTABLE":
+            self.version = attributes.get("version", "")
+        elif tag == "TABLE":
             self.tables.append(TableTag(attributes))
-        elif self.tables and tag == "FIELD":
-            self.tables[-1].fields.append(FieldTag(attributes))
-            count, most = len(self.tables[-1].fields), self.source.limits.max_columns
-            if count > most:
-                raise self.source.too_large(f"more than {most} columns", f"{most}")
-        elif self.tables and tag in SERIALIZATIONS:
+        elif self.tables:
+            self._declare_in_table(name, tag, attributes)
+
+    def _declare_in_table(self, name: str, tag: str, attributes: dict[str, str]) -> None:
+        if tag == "FIELD":
+            self._field(attributes)
+        elif tag == "PARAM":
+            self._owner = None
+        elif tag == "VALUES":
+            self._values(attributes)
+        elif tag == "DESCRIPTION" and self._before == "FIELD":
+            self._describe(name)
+        elif tag in SERIALIZATIONS:
+            if self.tables[-1].serialization:
+                raise self.source.damaged("a table that has its rows twice")
             self.tables[-1].serialization = tag
-        elif self.tables and tag == "STREAM":
-            self._open_stream(attributes)
-        elif self.tables and tag == "DESCRIPTION" and self._before == "FIELD":
-            self._listen("DESCRIPTION", self._describe)
+            self._rows = self._take(self.tables[-1])
+            if self._rows and tag == "TABLEDATA":
+                self._rows.listen(self._parser, name, self._listen_to_tags)
+        elif tag == "STREAM" and self._rows:
+            if attributes.get("encoding") != "base64":
+                raise self.source.unsupported(
+                    f"a STREAM in the encoding {attributes.get('encoding')}", "base64",
+                    "save it as TABLEDATA or BINARY2")
+            self._rows.listen(self._parser, name, self._listen_to_tags)
 
-    def _open_stream(self, attributes: dict[str, str]) -> None:
-        if attributes.get("encoding") != "base64":
-            raise self.source.unsupported(
-                f"a STREAM in the encoding {attributes.get('encoding')}", "base64",
-                "save it as TABLEDATA or BINARY2")
-        self._listen("STREAM", self._count)
+    def _field(self, attributes: dict[str, str]) -> None:
+        self._owner = FieldTag(attributes)
+        self.tables[-1].fields.append(self._owner)
+        count, most = len(self.tables[-1].fields), self.source.limits.max_columns
+        if count > most:
+            raise self.source.too_large(f"more than {most} columns", f"{most}")
+        if self._owner.size and not _ARRAYSIZE.fullmatch(self._owner.size):
+            raise self.source.damaged(f"`{self._owner.name}` of arraysize {self._owner.size}")
 
-    def _listen(self, tag: str, handler: Callable[[str], None]) -> None:
-        """Give the text inside an element to the handler, until the element ends."""
+    def _values(self, attributes: dict[str, str]) -> None:
+        referred = self._nulls.get(attributes["ref"], "") if "ref" in attributes else ""
+        null = attributes.get("null", referred)
+        if "ID" in attributes:
+            self._nulls[attributes["ID"]] = null
+        if self._owner:
+            self._owner.null = null
+
+    def _describe(self, element: str) -> None:
+        """Take the text of the description that began."""
+        owner = self.tables[-1].fields[-1]
+
+        def text(part: str) -> None:
+            owner.description += part
+
         def end(name: str) -> None:
-            if name.rpartition(":")[2] == tag:
-                self._parser.CharacterDataHandler = self._parser.EndElementHandler = None
+            if name == element:
+                self._listen_to_tags()
 
-        self._parser.CharacterDataHandler, self._parser.EndElementHandler = handler, end
-
-    def _describe(self, text: str) -> None:
-        self.tables[-1].fields[-1].description += text
-
-    def _count(self, text: str) -> None:
-        """Count the digits of base64: decoders pass over what is none, and shift what follows."""
-        table = self.tables[-1]
-        plain = text.encode().translate(None, _SPACE)
-        digits = plain.rstrip(b"=")
-        if digits.translate(None, _DIGITS) or (digits and table.padding):
-            raise self.source.damaged("a STREAM with characters that are not base64")
-        table.digits += len(digits)
-        table.padding |= len(plain) > len(digits)
+        self._parser.CharacterDataHandler, self._parser.EndElementHandler = text, end

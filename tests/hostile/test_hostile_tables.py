@@ -89,7 +89,7 @@ def test_a_votable_that_leads_elsewhere_or_unfolds_is_refused(tmp_path, listener
         read_table(tmp_path / "t.xml", limits=NO_HANG)
     assert refused.value.codes == (Code.FILE_FORMAT,)
     told = str(refused.value)
-    assert "DOCTYPE" in told or "href" in told
+    assert any(word in told for word in ("DOCTYPE", "href", "rows as FITS", "rows as PARQUET"))
     assert "root:" not in told
 
 
@@ -280,8 +280,6 @@ def test_very_many_columns_are_refused(tmp_path, name, make, columns, code) -> N
 
 
 @pytest.mark.parametrize(("name", "text"), [
-    ("t.xml", VOTABLE.format(before="", data=ROW).replace("<RESOURCE>", "<RESOURCE>" * 100_000)
-     .replace("</RESOURCE>", "</RESOURCE>" * 100_000)),
     ("t.ecsv", "# %ECSV 1.0\n# ---\n# datatype: " + "[" * 100_000 + "\nid\n1\n"),
     ("t.ecsv", "# %ECSV 1.0\n# ---\n# datatype: " + "[" * 40 + "]" * 40 + "\nid\n1\n"),
 ])
@@ -290,6 +288,14 @@ def test_deep_nesting_is_refused(tmp_path, name, text) -> None:
     with pytest.raises(TsmError) as refused:
         read_table(tmp_path / name, limits=NO_HANG)
     assert refused.value.codes == (Code.FILE_DAMAGED,)
+
+
+def test_deep_nesting_of_what_is_passed_over_is_no_danger(tmp_path) -> None:
+    text = VOTABLE.format(before="", data=ROW)
+    for tag in ("<RESOURCE>", "</RESOURCE>"):
+        text = text.replace(tag, tag * 100_000)
+    (tmp_path / "t.xml").write_text(text)
+    assert read_table(tmp_path / "t.xml", limits=NO_HANG)["id"].to_pylist() == [1]
 
 
 @pytest.mark.parametrize("field", [

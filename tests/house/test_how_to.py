@@ -7,59 +7,107 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "add_a_survey.md").read_text("utf-8")
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 TSM = Path(sys.executable).with_name("tsm")
+FILES = ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+@dataclass(frozen=True)
+class Followed:
+    """A page followed in an empty folder: its files saved, its commands typed.
+
+    Blocks marked `console` are for machines with internet, and are left alone.
+    """
+
+    text: str
+    folder: Path
+    told: dict[str, subprocess.CompletedProcess[str]]
+
+    def blocks(self, language):
+        return _blocks(self.text, language)
+
+    def said(self, words):
+        """What the one command with these words said."""
+        output, = (done.stdout for line, done in self.told.items() if words in line)
+        return output
+
+    def run_python(self, monkeypatch):
+        """The code of the page run there; its names."""
+        monkeypatch.chdir(self.folder)
+        monkeypatch.setenv("PZ_TSM_STORE", str(self.folder / "store"))
+        names: dict[str, Any] = {}
+        code, = self.blocks("python")
+        exec(compile(code, "page", "exec"), names)
+        return names
+
+
+def _blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def _type(line, folder):
+    return subprocess.run(
+        [TSM, *shlex.split(line)[1:]], cwd=folder, capture_output=True, text=True, check=False,
+        timeout=240, env={**os.environ, "PZ_TSM_STORE": str(folder / "store")})
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory):
-    """The page followed in an empty folder: its files saved, its commands typed, its code run."""
-    folder = tmp_path_factory.mktemp("followed")
-    (folder / "surveys").mkdir()
-    saved = re.findall(r"[Ss]ave this as `(.+?)`:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
-    for name, text in saved:
-        (folder / name).write_text(text)
-    environment = {**os.environ, "PZ_TSM_STORE": str(folder / "store")}
-    told = {}
-    for line in "".join(blocks("sh")).splitlines():
-        done = subprocess.run([TSM, *shlex.split(line)[1:]], cwd=folder, capture_output=True,
-                              text=True, check=False, timeout=240, env=environment)
-        told[line] = done
-    return folder, [name for name, _ in saved], told
+def follow(tmp_path_factory):
+    @cache
+    def once(name):
+        text = (PAGES / f"{name}.md").read_text("utf-8")
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "surveys").mkdir()
+        saved = re.findall(r"[Ss]ave this as `(.+?)`:\n\n```\w+\n(.*?)```", text, re.DOTALL)
+        assert [file for file, _ in saved] == FILES
+        for file, content in saved:
+            (folder / file).write_text(content)
+        lines = "".join(_blocks(text, "sh")).splitlines()
+        return Followed(text, folder, {line: _type(line, folder) for line in lines})
+
+    return once
 
 
-def test_every_command_of_the_page_succeeds(followed):
-    _, saved, told = followed
-    assert saved == ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
-    assert len(told) == 6
+@pytest.mark.parametrize(("page", "commands"), [("add_a_survey", 6), ("fetch", 5)])
+def test_every_command_of_a_page_succeeds(page, commands, follow):
+    told = follow(page).told
+    assert len(told) == commands
     assert {line: done.stderr for line, done in told.items() if done.returncode} == {}
 
 
-def test_the_page_shows_what_the_check_tells(followed):
-    check = next(done.stdout for line, done in followed[2].items() if " check " in line)
-    shown, = blocks("text")
+@pytest.fixture
+def added(follow):
+    return follow("add_a_survey")
+
+
+@pytest.fixture
+def fetched(follow):
+    return follow("fetch")
+
+
+def test_the_page_shows_what_the_check_tells(added):
+    check = added.said("--sample")
+    shown, = added.blocks("text")
     assert shown in check
     assert "1 no_redshift" in check
     assert "worth knowing" not in check  # the definition leaves nothing to say
 
 
-def test_the_survey_is_found_where_it_looked(followed):
-    found = next(done.stdout for line, done in followed[2].items() if " search " in line)
-    assert "deep_field" in found.partition("more may be meant")[0]
+def test_the_survey_is_found_where_it_looked(added):
+    assert "deep_field" in added.said(" search ").partition("more may be meant")[0]
 
 
-def test_the_redshifts_are_those_of_the_paper(followed):
+def test_the_redshifts_are_those_of_the_paper(added):
     """By hand: z = cz / 299792.458; qualities as the table of the paper says."""
-    files = [path for path in (followed[0] / "store").rglob("measurements.parquet")
+    files = [path for path in (added.folder / "store").rglob("measurements.parquet")
              if "quality" in pq.read_schema(path).names]
     rows = pq.read_table(files[0]).to_pandas().set_index("native_id")
     expected = {"1": (0.5, 4, "unknown"), "2": (0.1, 3, "unknown"), "3": (0.2, 1, "unknown"),
@@ -68,16 +116,28 @@ def test_the_redshifts_are_those_of_the_paper(followed):
             for name, row in rows.iterrows()} == expected
 
 
-def test_the_python_of_the_page_runs(followed, monkeypatch):
-    monkeypatch.chdir(followed[0])
-    names: dict[str, object] = {}
-    code, = blocks("python")
-    exec(compile(code, "add_a_survey.md", "exec"), names)
+def test_the_python_of_the_page_runs(added, monkeypatch):
+    names = added.run_python(monkeypatch)
     assert len(names["redshifts"]) == 5
     assert "&#39;D&#39;" in names["page"]._repr_html_()
 
 
-def test_the_sources_of_the_page_are_checked(followed):
-    told = next(done.stdout for line, done in followed[2].items() if "--sources" in line)
+def test_the_sources_of_the_page_are_checked(added):
+    told = added.said("--sources")
     assert "J/A+A/700/A1/table2" in told
     assert "by hand" in told
+
+
+def test_a_catalogue_and_a_part_of_it_are_fetched(fetched, monkeypatch):
+    """The fourth row lies two degrees away."""
+    whole, part = (line.split() for line in fetched.said("products list").splitlines()[1:])
+    assert (whole[0], whole[2]) == ("deep_field@1", "4")
+    assert (part[0].partition("-")[0], part[2]) == ("deep_field", "3")
+    names = fetched.run_python(monkeypatch)
+    assert (str(names["fetched"].version), names["fetched"].state) == (part[0], "unchanged")
+    assert sorted(names["rows"]["ID"]) == [1, 2, 3]
+
+
+def test_the_recipe_takes_what_was_fetched(fetched):
+    rows = pq.read_table(fetched.folder / "output" / "measurements.parquet")
+    assert sorted(rows["native_id"].to_pylist()) == ["1", "2", "3", "4"]

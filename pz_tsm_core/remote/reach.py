@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import requests
 
@@ -57,6 +58,7 @@ class Reach:
         self.deadline = Deadline(self.limits.total_seconds)
         self.session: requests.Session = Session(self.limits, self.deadline)
         self._hear = hear
+        self._buckets: dict[str, dict[str, Any]] = {}
 
     def state(self, url: str, known: str = "") -> Stated:
         """Ask what there is at an address, and whether it has changed; one request.
@@ -114,7 +116,14 @@ class Reach:
         return open_filesystem(url, self.storage_options(url))
 
     def storage_options(self, url: str) -> dict[str, Any]:
-        """What makes fsspec and UPath reach an address as `filesystem` does."""
+        """What makes fsspec and UPath reach an address as `filesystem` does.
+
+        A bucket of S3 is asked once whether it is public, by the first address in it.
+        """
         from pz_tsm_core.remote.filesystem import storage_options
 
-        return storage_options(url, self.limits, self.deadline)
+        bucket = urlsplit(url).netloc if url.startswith("s3://") else ""
+        options = self._buckets.get(bucket) or storage_options(url, self.limits, self.deadline)
+        if bucket:
+            self._buckets[bucket] = options
+        return dict(options)

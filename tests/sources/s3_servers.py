@@ -1,4 +1,4 @@
-"""S3 on this machine: rclone's server before a folder, with credentials or open to everybody."""
+"""Servers of this machine: rclone before a folder, as S3 with credentials or public, or as web."""
 
 from __future__ import annotations
 
@@ -81,18 +81,30 @@ class S3Server:
 
 @contextmanager
 def s3_server(folder: Path, *, public: bool = False) -> Iterator[S3Server]:
-    """Serve a folder on a free port of this machine.
+    """Serve a folder as S3 on a free port of this machine.
 
     Parameters
     ----------
     public : everybody may read, nobody may write; else `KEY` and `SECRET` are asked
     """
     who = ["--read-only"] if public else ["--auth-key", f"{KEY},{SECRET}"]
-    command = [RCLONE, "serve", "s3", "--addr", "127.0.0.1:0", "--config", os.devnull, *who,
-               folder]
+    with _rclone("s3", *who, folder) as process:
+        yield S3Server(_address(process), folder, process)
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP; gives host and port."""
+    with _rclone("http", folder) as process:
+        yield _address(process)
+
+
+@contextmanager
+def _rclone(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    command = [RCLONE, "serve", *arguments, "--addr", "127.0.0.1:0", "--config", os.devnull]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            yield S3Server(_address(process), folder, process)
+            yield process
         finally:
             process.send_signal(signal.SIGCONT)
             process.terminate()

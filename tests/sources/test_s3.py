@@ -117,7 +117,7 @@ def test_a_transfer_that_is_cut_again_and_again_is_whole_in_the_end(
     private: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3, "RANGE", 20_000)
-    monkeypatch.setattr(_ranges, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(_ranges, "LONGEST_WAIT", 0.01)
     chance = random.Random(5)
     cuts = (chance.choice([chance.randrange(1_000), chance.randrange(60_000)]) for _ in range(80))
     with cutting_network(private.address, cuts) as network:

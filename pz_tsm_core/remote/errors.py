@@ -63,7 +63,7 @@ _KINDS: Mapping[str, _Kind] = {
     "aiohttp.client_exceptions.InvalidURL": _NOWHERE,
     "aiohttp.client_exceptions.ServerTimeoutError": _SLOW,
     "botocore.exceptions.BotoCoreError": _REFUSED,
-    "botocore.exceptions.ClientError": _REFUSED,
+    "botocore.exceptions.ClientError": _LOCKED,  # for which S3 has 400 too
     "botocore.exceptions.ConnectTimeoutError": _SLOW,
     "botocore.exceptions.ConnectionError": _AWAY,
     "botocore.exceptions.HTTPClientError": _AWAY,
@@ -142,7 +142,8 @@ def _told(error: Exception, where: str) -> TsmError | None:
     # aiohttp says 400 of a body that broke off.
     status = None if kind is _CUT else next(filter(None, map(_status, chain)), None)
     if status is not None:
-        kind = _BUSY if status in PASSING else _LOCKED if status in (401, 403) else _REFUSED
+        locked = (401, 403) if kind is not _LOCKED else (400, 401, 403)
+        kind = _BUSY if status in PASSING else _LOCKED if status in locked else _REFUSED
     found = _phrase(status) if status else kind.found or _words(chain)
     problem = Problem(kind.code, where, found, kind.expected, kind.remedy)
     return TransientError(problem) if kind.passes else TsmError(problem)

@@ -153,7 +153,14 @@ def _of_s3(url: str, limits: FetchLimits, deadline: Deadline) -> dict[str, Any]:
     patience = min(limits.connect_seconds + limits.stall_seconds, deadline.left())
     files = open_filesystem(url, {**options, "anon": True})
     gate.check(files.s3.meta.endpoint_url)
-    return {**options, "anon": _is_open(url, files, patience)}
+    return {**options, "anon": _is_open(url, files, patience) or not _has_credentials()}
+
+
+def _has_credentials() -> bool:
+    """Whether the environment gives some; without, only what is open can be asked for."""
+    from botocore.session import get_session
+
+    return get_session().get_credentials() is not None
 
 
 def _is_open(url: str, files: fsspec.AbstractFileSystem, seconds: float) -> bool:

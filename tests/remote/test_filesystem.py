@@ -120,6 +120,15 @@ class TestS3:
         assert refused.value.codes == (Code.SERVICE_REFUSED,)
         assert "credentials" in str(refused.value)
 
+    def test_what_is_public_is_read_also_where_nobody_may_list(
+            self, bucket, server, reach, monkeypatch) -> None:
+        S3Server(f"127.0.0.1:{server.port}", bucket, None).allow(monkeypatch, key="", secret="")
+        server.on("/surveys/hats/zcat.csv", lambda visit: visit.file(b"id,z\n1,0.5\n"))
+        for hidden in ("/surveys", "/surveys/", "/surveys/hats"):
+            server.on(hidden, lambda visit: visit.reply(403))
+        files = reach.filesystem("s3://surveys/hats")
+        assert files.cat_file("s3://surveys/hats/zcat.csv") == b"id,z\n1,0.5\n"
+
     def test_the_endpoint_of_the_environment_is_the_operators_word(
             self, bucket, reach, names, monkeypatch) -> None:
         names["archive.test"] = ["127.0.0.1"]

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pz_tsm_core.cli import completion
-from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, located
+from pz_tsm_core.cli.options import (
+    PrincipalOption,
+    RightOption,
+    StoreOption,
+    located,
+    policy_named,
+)
 
 if TYPE_CHECKING:
     from pz_tsm_core.model.artifact import ArtifactRef
@@ -95,13 +101,10 @@ def _again(recipe: Path, store: str | None, principal: str, rights: list[str] | 
 
 def _fetching(recipe: Recipe, policy: str | None) -> Recipe:
     """The recipe, with another word on when to ask the sources."""
-    from pz_tsm_core.model.document import checked
-    from pz_tsm_core.model.recipe import Redshifts
-
     if policy is None:
         return recipe
-    redshifts = checked(Redshifts, **{**recipe.redshifts.model_dump(), "fetch": policy})
-    return recipe.model_copy(update={"redshifts": redshifts})
+    asked = {"fetch": policy_named(policy, "--fetch")}
+    return recipe.model_copy(update={"redshifts": recipe.redshifts.model_copy(update=asked)})
 
 
 def _load(path: Path) -> Recipe:

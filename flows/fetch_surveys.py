@@ -37,7 +37,7 @@ def fetch_surveys(  # noqa: PLR0917 - Prefect calls it by keywords
     rows : at most so many, for a trial
     service : one of those that give the surveys; by default the first of each
     policy : when to ask the sources
-    survey_path : folder of definitions of one's own
+    survey_path : folder of definitions of one's own, where the worker finds it
     store : where it is; by default PZ_TSM_STORE of the worker
     """
     entries = [{"survey": key, "region": region, "rows": rows, "service": service}

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,11 +19,11 @@ from pz_tsm_core.cli.options import (
     StoreOption,
     SurveyPathOption,
     opened,
+    policy_named,
 )
-from pz_tsm_core.errors import Code, nearest, printable, refuse
+from pz_tsm_core.errors import printable
 
 if TYPE_CHECKING:
-    from pz_tsm_core.model.retrieval import FetchPolicy
     from pz_tsm_core.remote import Moved
     from pz_tsm_core.retrieval import Fetched
 
@@ -71,23 +71,13 @@ def fetch(  # noqa: PLR0917 - typer calls it by keywords
     access = Access(kind="private", name=principal) if private else PUBLIC
     try:
         with _progress(shown=not as_json) as hear:
-            bring(surveys, region=region, rows=rows, service=service, policy=_policy(policy),
-                  access=access, accept=accept, survey_path=survey_path, store=at,
+            bring(surveys, region=region, rows=rows, service=service,
+                  policy=policy_named(policy, "--policy"), access=access, accept=accept,
+                  survey_path=survey_path, store=at,
                   limits=FetchLimits(total_seconds=max_seconds), hear=hear, done=tell)
     finally:
         if as_json:
             typer.echo(json.dumps([_facts(each) for each in given]))
-
-
-def _policy(text: str) -> FetchPolicy:
-    from pz_tsm_core.model.retrieval import FetchPolicy
-
-    for policy in get_args(FetchPolicy):
-        if text == policy:
-            return policy  # type: ignore[no-any-return]
-    raise refuse(Code.VALUE_RANGE, "--policy", found=f"`{text}`",
-                 expected=", ".join(get_args(FetchPolicy)),
-                 remedy=nearest(text, get_args(FetchPolicy)))
 
 
 def _tell(fetched: Fetched) -> None:

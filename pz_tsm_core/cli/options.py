@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from pz_tsm_core.cli import completion
 
 if TYPE_CHECKING:
+    from pz_tsm_core.model.retrieval import FetchPolicy
     from pz_tsm_core.store import Store
 
 StoreOption = Annotated[
@@ -49,3 +50,16 @@ def opened(store: str | None, principal: str, rights: list[str] | None) -> Store
     from pz_tsm_core.store import open_store
 
     return open_store(located(store), Principal(name=principal, rights=frozenset(rights or ())))
+
+
+def policy_named(text: str, option: str) -> FetchPolicy:
+    """The policy that an option names: when sources are asked."""
+    from pz_tsm_core.errors import Code, nearest, refuse
+    from pz_tsm_core.model.retrieval import FetchPolicy
+
+    policies: tuple[FetchPolicy, ...] = get_args(FetchPolicy)
+    for policy in policies:
+        if text == policy:
+            return policy
+    raise refuse(Code.VALUE_RANGE, option, found=f"`{text}`", expected=", ".join(policies),
+                 remedy=nearest(text, policies))

@@ -208,6 +208,16 @@ def test_other_mistakes_are_told_before_anything_is_brought(define, recipe, run,
     assert web.requests == []
 
 
+def test_a_misspelt_policy_is_refused_with_the_option_that_named_it(define, recipe, tsm, web):
+    define("alpha")
+    recipe("alpha")
+    process = tsm("run", "--fetch", "if-chnged")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "[value.out-of-range] --fetch" in err
+    assert "did you mean `if-changed`?" in err
+
+
 def test_a_busy_service_is_asked_again(define, recipe, run, web):
     define("alpha")
     web.busy = 2

@@ -34,11 +34,6 @@ def told(rows: int | None, seconds: float = 0.0) -> str:
     return count + (f"{seconds:8.1f} s" if seconds else "")
 
 
-def remarks(event: StageEvent) -> list[str]:
-    """What else there is to tell, a line each."""
-    return [printable(f"{'':<9}{remark}") for remark in event.remarks]
-
-
 class Lines:
     """One line for every stage that is found, made, failed or tried again."""
 
@@ -55,8 +50,9 @@ class Lines:
             if event.moment is not Moment.RUNNING and not known:
                 self._told.add(occasion)
                 line = f"{event.moment:<9}{event.label:<32}{told(event.rows, event.seconds)}"
-                for text in (line.rstrip(), *remarks(event)):
-                    self._write(text)
+                self._write(line.rstrip())
+                for remark in event.remarks:
+                    self._write(printable(f"{'':<9}{remark}"))
 
     def close(self) -> None:
         """Nothing is left to do."""
@@ -94,8 +90,9 @@ class Bars:
                 total=1 if finished else None, completed=1 if finished else 0,
                 moment=event.moment.value, told=told(event.rows),
             )
-            for text in remarks(event):
-                self._progress.console.print(text, markup=False, highlight=False)
+            for remark in event.remarks:  # they stay above all bars
+                self._progress.console.print(printable(f"{event.label}: {remark}"),
+                                             markup=False, highlight=False)
 
     def close(self) -> None:
         """Stop moving; the bars stay to be read."""

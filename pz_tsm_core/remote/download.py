@@ -156,7 +156,9 @@ class Transfer:
         reply.raise_for_status()
         said = Edition.of(reply.headers)
         self._check(reply, said, kept)
-        if reply.status_code != HTTPStatus.PARTIAL_CONTENT:
+        # Some servers answer a range with 200, and say only beside it that it is one.
+        ranged = bool(kept) and "Content-Range" in reply.headers
+        if reply.status_code != HTTPStatus.PARTIAL_CONTENT and not ranged:
             self._part.begin(said)
             return 0, said
         begun = self._part.edition

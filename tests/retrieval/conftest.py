@@ -10,6 +10,7 @@ from pz_tsm_core.model.retrieval import FetchLimits
 from pz_tsm_core.remote import Reach
 from pz_tsm_core.store import open_store
 from pz_tsm_core.surveys.definition import parse_survey
+from tests.sources.conftest import _dachs, tap  # noqa: F401 - fixtures
 
 DEFINITION = """\
 schema: 1

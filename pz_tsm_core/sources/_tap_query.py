@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -101,6 +102,8 @@ class Queries:
         except TransientError:
             raise
         except TsmError as error:
+            if not error.problems[0].found.startswith("HTTP"):
+                raise
             raise self._in_its_words(query) or error from None
 
     @contextmanager
@@ -134,8 +137,8 @@ class Queries:
         """Wait until a job has rows; pyvo would wait for ever."""
         pause = _SOON
         while (phase := self._phase(job)) not in _OVER:
-            self._reach.deadline.check(f"{self._where}: a query that is {phase.lower()}")
             time.sleep(min(pause, self._reach.deadline.left()))
+            self._reach.deadline.check(f"{self._where}: a query that is {phase.lower()}")
             pause = min(_LATE, pause * _SLOWER)
         if phase == "ABORTED":
             raise passing(Code.SERVICE_REFUSED, self._where, found="a query that was aborted there",
@@ -151,8 +154,13 @@ class Queries:
         """What a look at a job gives; an answer that was cut is asked for again."""
 
         def once() -> AnswerT:
-            with plainly(self._where):
-                return look()
+            with plainly(self._where), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    return look()
+                except ValueError as error:  # of parsing
+                    raise passing(Code.SERVICE_REFUSED, self._where, found=str(error),
+                                  expected="a job as UWS tells it", remedy="try later") from None
 
         again = Retrying(retry=retry_if_exception_type(TransientError), reraise=True,
                          stop=stop_after_attempt(self._reach.limits.retries + 1),
@@ -180,7 +188,7 @@ def _take_back(url: str, *, over: bool) -> None:
     session = Reach(_FAREWELL).session
     with suppress(TsmError), plainly(url):
         if not over:
-            session.post(f"{url}/phase", data={"PHASE": "ABORT"})
+            session.post(f"{url}/phase", data={"PHASE": "ABORT"}, allow_redirects=False)
         session.delete(url, allow_redirects=False)
 
 

@@ -10,6 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import requests
 
@@ -49,11 +50,14 @@ def truth(table: str = "redshifts") -> pa.Table:
 
 
 def as_told(columns: dict[str, pa.Array]) -> pa.Table:
-    """Rows as a VOTable can tell them: a missing float is NaN, a missing text is empty."""
+    """Rows as every VOTable can tell them, in the order of ids.
+
+    A missing float is NaN, a missing text is empty, and blanks around a text may be lost.
+    """
     table = pa.table({
         name: values.fill_null(float("nan")) if pa.types.is_floating(values.type)
-        else values.fill_null("") if pa.types.is_string(values.type) else values
-        for name, values in columns.items()})
+        else pc.utf8_trim_whitespace(values.fill_null("")) if pa.types.is_string(values.type)
+        else values for name, values in columns.items()})
     return table.sort_by("id")
 
 

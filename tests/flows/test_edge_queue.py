@@ -18,6 +18,7 @@ from pz_tsm_core.store import open_store
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PAGE = (ROOT / "docs" / "how-to" / "fetch.md").read_text("utf-8")
+SECONDS = 90  # for a worker to start on a loaded machine
 POOL, EDGE, COMPUTE = "pz-tsm", "edge", "compute"
 #: Stands before all other code of a process: it sees every connection that any of it makes.
 NO_WAY_OUT = """\
@@ -114,12 +115,12 @@ def test_surveys_are_fetched_at_the_edge_alone_and_used_where_there_is_no_way_ou
     said = typed([*shlex.split(line_with("deployment run"))[:-1], 'surveys=["alpha"]',
                   "--param", f"survey_path={folder / 'surveys'}"])
     asked = client.read_flow_run(re.search(r"UUID: (\S+)", said)[1])
-    wait_until(lambda: (looked(client, COMPUTE) or asked.created) > asked.created)
+    wait_until(lambda: (looked(client, COMPUTE) or asked.created) > asked.created, SECONDS)
     assert client.read_flow_run(asked.id).state.type is StateType.SCHEDULED
     assert web.requests == []
     # Only here is it known where the store is, and that the archive may be asked.
     worker(EDGE, PZ_TSM_STORE=str(store), PZ_TSM_ALLOW_HOSTS=web.host)
-    done = wait_until(lambda: ended(client, asked.id))
+    done = wait_until(lambda: ended(client, asked.id), SECONDS)
     assert (done.state.type, done.work_queue_name) == (StateType.COMPLETED, EDGE)
     assert ("GET", "/alpha.csv") in web.requests
     assert str(open_store(store).products.get("alpha")) == "alpha@1"

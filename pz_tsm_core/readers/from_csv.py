@@ -120,11 +120,18 @@ def column_names(source: Source, layout: Layout) -> list[str]:
 def _check_width(source: Source, layout: Layout) -> None:
     """Refuse too many columns by the line of names: to open a million takes half a minute."""
     with source.path.open("rb") as file:
-        for _ in range(layout.skip):
-            file.readline()
+        file.seek(_start(source, layout))
         count = file.readline(BLOCK_BYTES).count(layout.delimiter.encode()) + 1
     if count > source.limits.max_columns:
         raise source.too_large(f"{count} columns", f"{source.limits.max_columns}")
+
+
+def _start(source: Source, layout: Layout) -> int:
+    """Bytes before the line of names."""
+    with source.path.open("rb") as file:
+        for _ in range(layout.skip):
+            file.readline()
+        return file.tell()
 
 
 def text_batches(
@@ -152,9 +159,11 @@ def text_batches(
 def _open(
     source: Source, layout: Layout, names: Sequence[str] = ()
 ) -> pacsv.CSVStreamingReader:
+    file = pa.OSFile(str(source.path))
+    file.seek(_start(source, layout))  # for Arrow skips no lines beyond the first block
     return pacsv.open_csv(
-        source.path,
-        pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, skip_rows=layout.skip),
+        file,
+        pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
         pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
         pacsv.ConvertOptions(
             include_columns=names,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,15 @@ from pz_tsm_core.remote.validators import Edition, range_start
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
+#: Bytes that are read at a time.
+CHUNK = 2**18
+
+#: Seconds before something is tried again that brought nothing, at first and at most; and before
+#: a transfer goes on that broke off.
+FIRST_WAIT, LONGEST_WAIT, BREATH = 0.5, 60.0, 0.05
+
 #: For libraries that take no time at all for all the time in the world.
-_BREATH = 0.001
+_INSTANT = 0.001
 
 
 class ReplacedError(TransientError):
@@ -56,7 +63,9 @@ class Ranges(ABC):
         self.size = size
 
     def fetch(self, start: int, stop: int) -> bytes:
-        """Give the bytes from `start` to before `stop`; tried again if it fails and may pass.
+        """Give the bytes from `start` to before `stop`.
+
+        What has come before a cut is kept; a try that brings nothing is repeated within limits.
 
         Raises
         ------
@@ -65,8 +74,6 @@ class Ranges(ABC):
         TsmError
             `service.*` or `remote.*`.
         """
-        if stop <= start:
-            return b""
         limits, deadline = self.reach.limits, self.reach.deadline
 
         def is_enough(state: RetryCallState) -> bool:
@@ -75,29 +82,42 @@ class Ranges(ABC):
 
         again = Retrying(retry=retry_if_exception(_may_pass), stop=is_enough, reraise=True,
                          wait=wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT))
-        return again(self._whole, start, stop)
+        data = bytearray()
+        while start + len(data) < stop:
+            again(self._bring_more, data, start, stop)
+        return bytes(data)
 
-    def _whole(self, start: int, stop: int) -> bytes:
-        self.reach.deadline.check(self.where)
-        with plainly(self.where):
-            data, edition = self._ask(start, stop)
+    def _bring_more(self, data: bytearray, start: int, stop: int) -> None:
+        """Add what comes next, be it all or what comes before the transfer breaks off."""
+        come = bytearray()
+        try:
+            self.reach.deadline.check(self.where)
+            with plainly(self.where):
+                self._read(start + len(data), stop, come)
+            if not come:
+                raise passing(Code.SERVICE_INCOMPLETE, self.where, found="no bytes",
+                              expected=f"{stop - start:,} bytes", remedy="try again")
+        except TransientError as error:
+            if not come or not _may_pass(error):
+                raise
+            time.sleep(BREATH)
+        data += come
+
+    def _check(self, edition: Edition) -> None:
+        """Refuse bytes of another edition, before they are read."""
         if edition.validator != self.validator or edition.bytes not in (None, self.size):
             raise ReplacedError(*passing(
                 Code.SERVICE_INCOMPLETE, self.where, found="another file under the same address",
                 expected="the file that was there when the transfer began", remedy="try again",
             ).problems)
-        if len(data) != stop - start:
-            raise passing(Code.SERVICE_INCOMPLETE, self.where, found=f"{len(data):,} bytes",
-                          expected=f"{stop - start:,} bytes", remedy="try again")
-        return data
 
     @abstractmethod
     def _state(self) -> tuple[int | None, str]:
         """Size and validator."""
 
     @abstractmethod
-    def _ask(self, start: int, stop: int) -> tuple[bytes, Edition]:
-        """Bytes as they come, and the edition that they are of."""
+    def _read(self, start: int, stop: int, come: bytearray) -> None:
+        """Add bytes as they come, no more than asked for, if they are of this edition."""
 
 
 class HttpRanges(Ranges):
@@ -107,7 +127,7 @@ class HttpRanges(Ranges):
         stated = self.reach.state(self.url)
         return stated.bytes, stated.validator
 
-    def _ask(self, start: int, stop: int) -> tuple[bytes, Edition]:
+    def _read(self, start: int, stop: int, come: bytearray) -> None:
         headers = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
         with self.reach.session.get(self.url, headers=headers, stream=True) as reply:
             reply.raise_for_status()
@@ -115,8 +135,12 @@ class HttpRanges(Ranges):
                 raise refuse(Code.SERVICE_REFUSED, self.where, found="no parts of files",
                              expected="a server that knows requests for ranges",
                              remedy="use another copy")
-            # No more than was asked for: a body may never end.
-            return reply.raw.read(stop - start), Edition.of(reply.headers)
+            self._check(Edition.of(reply.headers))
+            while left := stop - start - len(come):
+                chunk = reply.raw.read1(min(left, CHUNK), decode_content=False)
+                if not chunk:
+                    return
+                come += chunk
 
 
 class S3Ranges(Ranges):
@@ -138,30 +162,32 @@ class S3Ranges(Ranges):
             return None, ""
         return info["size"], info["ETag"]
 
-    def _ask(self, start: int, stop: int) -> tuple[bytes, Edition]:
+    def _read(self, start: int, stop: int, come: bytearray) -> None:
         from fsspec.asyn import sync
 
         answer = self._files.call_s3("get_object", Bucket=self._bucket, Key=self._key,
                                      Range=f"bytes={start}-{stop - 1}", timeout=self._patience())
-        edition, body = Edition(etag=answer["ETag"]), answer["Body"]
         # Not all servers know If-Match; all say of which edition they give.
-        if edition.validator != self.validator:
-            self._files.loop.call_soon_threadsafe(body.close)
-            return b"", edition
-        left = max(self.reach.deadline.left(), _BREATH)
-        return sync(self._files.loop, _read, body, timeout=left), edition
+        body, is_other = answer["Body"], answer["ETag"] != self.validator
+        left = max(self.reach.deadline.left(), _INSTANT)
+        sync(self._files.loop, _read, body, come, 0 if is_other else stop - start, timeout=left)
+        self._check(Edition(etag=answer["ETag"]))
 
     def _patience(self) -> float:
         """Seconds for an answer to begin, whatever the libraries below would try again."""
         limits = self.reach.limits
         usual = limits.connect_seconds + limits.stall_seconds
-        return max(min(usual, self.reach.deadline.left()), _BREATH)
+        return max(min(usual, self.reach.deadline.left()), _INSTANT)
 
 
-async def _read(body: Any) -> bytes:
-    """Read a body; its connection is given back also if that fails."""
+async def _read(body: Any, come: bytearray, most: int) -> None:
+    """Add so many bytes of a body; its connection is given back also if that fails."""
     async with body:
-        return bytes(await body.read())
+        while left := most - len(come):
+            chunk = await body.read(min(left, CHUNK))
+            if not chunk:
+                return
+            come += chunk
 
 
 class RangedFile(io.RawIOBase):

@@ -127,6 +127,19 @@ def test_a_transfer_that_is_cut_again_and_again_is_whole_in_the_end(
     assert network.broken >= 50
 
 
+def test_what_came_before_a_cut_is_not_asked_for_again(
+    private: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also within one range, and where nothing is tried again that brought nothing."""
+    large = random.Random(14).randbytes(8_000_000)
+    private.put("specz/large.bin", large)
+    with cutting_network(private.address, [2_000_000] * 3) as network:
+        private.allow(monkeypatch, via=network.address)
+        reach = Reach(FetchLimits(retries=0, per_host=1))
+        assert _pull(tmp_path, _ask("specz/large.bin"), reach=reach).path.read_bytes() == large
+    assert network.broken >= 2
+
+
 def test_a_later_try_brings_only_what_is_missing(
     private: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_ranges: None
 ) -> None:

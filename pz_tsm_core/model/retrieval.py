@@ -80,7 +80,7 @@ class FetchLimits(Value):
     retries: int = Field(default=5, ge=0)
     per_host: int = Field(default=2, gt=0)
     per_second: float = Field(default=5.0, gt=0)
-    piece_rows: int = Field(default=250_000, gt=0)
+    piece_rows: int = Field(default=1_000_000, gt=0)
 
 
 class ColumnSaid(Value):

@@ -33,7 +33,7 @@ AT_ONCE = 50_000
 SMALL = 20_000
 
 #: Seconds between two looks at a job: at first, at most, and how they grow.
-_SOON, _LATE, _SLOWER = 0.25, 10.0, 1.3
+_SOON, _LATE, _SLOWER = 0.25, 5.0, 1.1
 #: Bytes in which a service says why it refuses.
 _REASON = 2**16
 #: To take a job back: whoever waits for the end of a fetch waits for this as well.

@@ -100,7 +100,7 @@ def _misplaced(recipe: Recipe, store: Store) -> Iterator[Problem]:
         yield Problem(Code.RECIPE_BAD_VALUE, "recipe: output.directory", f"a file, {target}",
                       "a folder, or nothing yet", "name another folder")
     places = [store.location, *([recipe.catalog.path] if recipe.catalog else [])]
-    for place in places:
+    for place in (each for each in places if "://" not in each):
         if target.is_relative_to(Path(place).resolve()):
             yield Problem(Code.RECIPE_BAD_VALUE, "recipe: output.directory", str(target),
                           f"a folder that is not inside {place}", "name another folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from pz_tsm_core.export.deliver import deliver as deliver_files
 from pz_tsm_core.model.artifact import ArtifactRef
@@ -28,7 +29,7 @@ def deliver(recipe: Recipe, made: Mapping[str, ArtifactRef], store: Store) -> Ru
     noted = store.manifest(made["report"]).notes["citations"]
     return deliver_files(
         recipe, stages,
-        sources={name: source for name, source, _ in files},
+        sources={name: partial(store.copy_out, ref, name) for name, ref, _ in files},
         files=tuple(entry for _, _, entry in files),
         citations=tuple(Cited.model_validate(each) for each in noted),
     )

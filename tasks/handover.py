@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from pz_tsm_core.model.artifact import ArtifactRef, FileEntry
 from pz_tsm_core.store import Store
@@ -24,8 +24,8 @@ _COMPILATION: dict[str, tuple[str, ...] | None] = {
 
 def handed_over(
     made: Mapping[str, ArtifactRef], store: Store
-) -> Iterator[tuple[str, Path, FileEntry]]:
-    """Name in the output folder, file or folder in the store, and each file below that name.
+) -> Iterator[tuple[str, ArtifactRef, FileEntry]]:
+    """Name in the output folder and in an artifact, the artifact, and each file below that name.
 
     Parameters
     ----------
@@ -35,8 +35,7 @@ def handed_over(
     for label, names in {**_REPORT, **result}.items():
         if label not in made:
             continue
-        folder = store.directory(made[label])
         for file in store.manifest(made[label]).files:
             name = PurePosixPath(file.path).parts[0]
             if names is None or name in names:
-                yield name, folder / name, file
+                yield name, made[label], file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, settings
+from upath import UPath
 
 from flows.order import order_for
 from flows.pins import pin
@@ -19,6 +21,7 @@ from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store, open_store
 from tasks.stage import StageTask
+from tests.moto import Moto
 from tests.web import Web
 
 # A loaded machine is no failure of a property.
@@ -104,3 +107,25 @@ def mock_recipe(mock_sky: MockPaths) -> Recipe:
 def mock_run(mock_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """The whole pipeline over the small mock sky."""
     return run_through(mock_recipe, open_store(tmp_path_factory.mktemp("store")))
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """A local S3 server that enforces conditions."""
+    with Moto.running() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UPath:
+    """An empty place in a bucket of the local server, for this process and its children."""
+    for name, value in (moto.environment | {"XDG_CACHE_HOME": str(tmp_path / "cache")}).items():
+        monkeypatch.setenv(name, value)
+    return UPath(f"s3://{moto.bucket}/{uuid.uuid4().hex}", use_listings_cache=False, key=moto.key,
+                 secret=moto.secret, endpoint_url=moto.url)
+
+
+@pytest.fixture(params=["posix", "s3"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path | UPath:
+    """Where a store may be: a folder, and a place on S3."""
+    return tmp_path / "store" if request.param == "posix" else request.getfixturevalue("s3")

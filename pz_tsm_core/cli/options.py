@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 StoreOption = Annotated[
     str | None,
     typer.Option("--store", envvar="PZ_TSM_STORE",
-                 help="Folder that keeps every result. (default: in your data folder)"),
+                 help="Folder that keeps every result, or s3://BUCKET/PREFIX. "
+                      "(default: in your data folder)"),
 ]
 PrincipalOption = Annotated[
     str, typer.Option("--principal", envvar="PZ_TSM_PRINCIPAL", help="Who opens the store.")

@@ -14,7 +14,7 @@ import typer
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
-from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, opened
+from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, located, opened
 from pz_tsm_core.cli.table import print_table
 from pz_tsm_core.errors import Code, printable, refuse
 
@@ -218,8 +218,6 @@ def _left_alone(store: Store, version: ProductVersion) -> list[str]:
 
 def _use(store: Store, version: ProductVersion) -> Iterator[str]:
     """How a recipe and a notebook name it."""
-    from pz_tsm_core.store import default_location
-
     in_recipe = {
         "table": f"redshifts: {{tables: [{{name: {version.name}, product: {version}, "
                  "columns: {ra: ..., dec: ..., z: ...}}]}",
@@ -227,8 +225,7 @@ def _use(store: Store, version: ProductVersion) -> Iterator[str]:
     }
     if version.kind in in_recipe:
         yield f"{'recipe':<10}{in_recipe[version.kind]}"
-    usual = store.location == str(Path(default_location()).absolute())
-    where = "" if usual else f", store={store.location!r}"
+    where = "" if store.location == located(None) else f", store={store.location!r}"
     yield f"{'Python':<10}pz_tsm_core.open_product({str(version)!r}{where})"
 
 

@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
@@ -20,6 +20,9 @@ from pz_tsm_core.model.artifact import FileEntry
 from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord, StageRecord
+
+#: Writes a file or folder to a path where nothing is.
+Write: TypeAlias = Callable[[Path], object]
 
 RECORD = "manifest.json"
 #: No name that a person would give: what bears it may be swept.
@@ -31,7 +34,7 @@ _SOFTWARE = ("pz-tsm", "lsdb", "hats", "dask", "astropy", "dustmaps", "numpy", "
 def deliver(
     recipe: Recipe,
     stages: tuple[StageRecord, ...],
-    sources: Mapping[str, Path],
+    sources: Mapping[str, Write],
     files: tuple[FileEntry, ...],
     citations: tuple[Cited, ...] = (),
 ) -> RunRecord:
@@ -43,7 +46,7 @@ def deliver(
 
     Parameters
     ----------
-    sources : file or folder in the store by its name in the output folder
+    sources : by its name in the output folder, what writes a file or folder to a path
     files : every file below these names, as the store knows it
     citations : whom to cite for the result, for the record
 
@@ -66,14 +69,14 @@ def deliver(
         ) from error
 
 
-def _deliver(target: Path, record: RunRecord, sources: Mapping[str, Path]) -> RunRecord:
+def _deliver(target: Path, record: RunRecord, sources: Mapping[str, Write]) -> RunRecord:
     _sweep(target)
     before, now = _record_before(target), _known(record.files)
     _refuse_others(target, before, record)
     former = _known(before.files) if before else set()
     _refuse_strangers(target, tuple(sources), former | now)
-    for name, source in sources.items():
-        _replace(target / name, partial(_copy, source))
+    for name, write in sources.items():
+        _replace(target / name, write)
     text = record.model_dump_json(by_alias=True, indent=2)
     _replace(target / RECORD, lambda file: file.write_text(f"{text}\n", "utf-8"))
     for name, sha256 in former - now:
@@ -153,7 +156,7 @@ def _alone_in(target: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _replace(target: Path, write: Callable[[Path], object]) -> None:
+def _replace(target: Path, write: Write) -> None:
     """Write beside the target, then take its place."""
     aside = target.with_name(f".{target.name}{_PARTIAL}")
     try:
@@ -175,11 +178,3 @@ def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy content but not the store's read-only modes."""
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=shutil.copyfile)
-    else:
-        shutil.copyfile(source, target)

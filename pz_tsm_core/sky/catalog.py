@@ -6,10 +6,13 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pz_tsm_core.errors import Code, Problems, nearest, refuse
 from pz_tsm_core.model.artifact import sha256_of
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 #: Files by which HATS says what a folder is, and how it is divided.
 _MARKS = ("collection.properties", "hats.properties", "properties")
@@ -56,11 +59,12 @@ def require_hats(path: str | Path) -> None:
                      remedy="give the folder that holds collection.properties or hats.properties")
 
 
-def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = None) -> Any:
+def open_catalog(lsdb: Any, path: str | Path | UPath, columns: Sequence[str] | None = None) -> Any:
     """Open a HATS catalogue, with its default margin when it has one.
 
     Parameters
     ----------
+    path : a `UPath` brings its own way to what is not on disk
     columns : names to load; None for all
 
     Raises
@@ -69,8 +73,9 @@ def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = No
         `catalog.invalid` when HATS cannot open it, `catalog.missing-column` for every name that
         it lacks.
     """
+    place = str(path) if isinstance(path, Path) else path
     try:
-        catalog = lsdb.open_catalog(str(path), columns="all", **_VERIFIED)
+        catalog = lsdb.open_catalog(place, columns="all", **_VERIFIED)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise refuse(Code.CATALOG_INVALID, str(path), found=str(error),
                      expected="a HATS catalogue that lsdb can open",
@@ -84,7 +89,7 @@ def open_catalog(lsdb: Any, path: str | Path, columns: Sequence[str] | None = No
             problems.add(Code.CATALOG_COLUMN, f"{path}: column {column}", found="no such column",
                          expected="a column of the catalogue", remedy=nearest(column, known))
     problems.raise_if_any()
-    return lsdb.open_catalog(str(path), columns=list(columns), **_VERIFIED)
+    return lsdb.open_catalog(place, columns=list(columns), **_VERIFIED)
 
 
 def require_margin(catalog: Any, path: str | Path, radius_arcsec: float) -> None:

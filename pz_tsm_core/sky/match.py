@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -37,6 +37,9 @@ from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.store import PARQUET
 from pz_tsm_core.store.refusals import DISK_FULL
 
+if TYPE_CHECKING:
+    from upath import UPath
+
 #: Stands, between workers and driver, for an id that is null.
 NO_ID = np.iinfo(np.int64).min
 
@@ -63,7 +66,7 @@ class Counterparts:
 
 
 def crossmatch(
-    galaxies: Path,
+    galaxies: Path | UPath,
     catalog: Path,
     *,
     release: Release,

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 MANIFEST = "manifest.json"
 
@@ -25,14 +28,30 @@ class Stamp:
     token: str
 
 
+class Stamps(Protocol):
+    """Stamps of files by key; a dictionary is one."""
+
+    def get(self, key: str, /) -> Stamp | None:
+        """Stamp of a file, if it is known."""
+
+    def __setitem__(self, key: str, stamp: Stamp, /) -> None: ...
+
+
 class Backend(Protocol):
-    """Thirteen verbs. All of them raise `OSError` when the place refuses.
+    """Fourteen verbs. All of them raise `OSError` when the place refuses.
 
     Four guarantees carry the store; a new backend says how it gives each of them:
     atomic visibility (`publish`), one winner (`publish` returns False to all others), a listing
     that shows what was published before (`names`, `files`), and that nothing is collected which
     somebody holds (`hold`, `collecting`).
+
+    Attributes
+    ----------
+    sound : stamps of files that were found sound, kept for later processes; None where stamps do
+        not vouch for bytes, or reading them again costs little
     """
+
+    sound: Stamps | None
 
     def names(self, key: str) -> list[str]:
         """Names right below a key, sorted; empty when there is no such key."""
@@ -46,8 +65,11 @@ class Backend(Protocol):
     def open(self, key: str) -> pa.NativeFile:
         """Open a file for random access; `FileNotFoundError` when there is none."""
 
-    def locate(self, key: str) -> Path:
+    def locate(self, key: str) -> Path | UPath:
         """Path under which other libraries find the key."""
+
+    def beside(self, name: str) -> Path:
+        """Local folder for what others keep beside the objects and may lose."""
 
     def staging(self) -> AbstractContextManager[Path]:
         """Lend an empty folder on local disk, removed at the end; a crash leaves it to later ones.

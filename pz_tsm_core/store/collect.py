@@ -86,7 +86,7 @@ class Collector:
 
         Killed at any point it leaves every artifact whole or gone.
         """
-        if not {OBJECTS, STAGING} & set(self._backend.names("")):  # no store: make none
+        if not {OBJECTS, STAGING, QUARANTINE} & set(self._backend.names("")):  # no store: make none
             return Collected(dry_run=dry_run)
         left_over = self._backend.sweep(dry_run=dry_run)
         # Sizes are taken before, so that others wait for the decision alone.
@@ -116,15 +116,18 @@ class Collector:
             for start in self._backend.names(f"{OBJECTS}/{stage}"):
                 for address in self._backend.names(f"{OBJECTS}/{stage}/{start}"):
                     if ADDRESS.fullmatch(address):  # whatever else lies there is nobody's
-                        yield self._object(stage, address)
+                        yield from self._objects(stage, address)
 
-    def _object(self, stage: str, address: str) -> _Object:
+    def _objects(self, stage: str, address: str) -> Iterator[_Object]:
+        """The artifact at an address; none while it is being written or taken away."""
         key = key_of(stage, address)
         try:
             manifest = self._inspector.manifest(key)
+            if manifest is None:
+                return
         except (DamageError, TsmError):  # TsmError: a later release wrote it
             manifest = None
-        return _Object(stage, address, self._bytes(key), manifest)
+        yield _Object(stage, address, self._bytes(key), manifest)
 
     def _set_aside(self) -> Total:
         return _total(self._bytes(f"{QUARANTINE}/{name}")

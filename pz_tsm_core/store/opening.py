@@ -22,19 +22,27 @@ def default_location() -> str:
 
 
 def open_store(location: str | Path, principal: Principal = LOCAL) -> Store:
-    """Open the store at a path or `file://` URL; its folders are made on the first publish.
+    """Open the store at a path, a `file://` URL or `s3://BUCKET/PREFIX`.
+
+    What it needs there is made on the first publish. Server and credentials of S3 come from the
+    environment, as for every program of Amazon's: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_ACCESS_KEY_ID.
 
     Raises
     ------
     TsmError
-        `store.unsupported` for locations other than a folder.
+        `store.unsupported` for other locations.
     """
     text = str(location).removeprefix("file://")
+    if text.startswith("s3://"):
+        from pz_tsm_core.store.s3 import Place, S3Backend  # its libraries take half a second
+
+        place = Place.at(text)
+        return Store(place.location, principal, S3Backend(place))
     root = expanded(text)
     if "://" in text or (root.exists() and not root.is_dir()):
         raise refuse(
             Code.STORE_UNSUPPORTED, str(location), found="a location that is no folder",
-            expected="a folder on this machine or a file system that it mounts",
+            expected="a folder on this machine or a file system that it mounts, or s3://BUCKET",
             remedy="give the path of a folder",
         )
     root = root.absolute()

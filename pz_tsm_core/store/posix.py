@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pz_tsm_core.store.backend import MANIFEST, Stamp
+from pz_tsm_core.store.backend import MANIFEST, Stamp, Stamps
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.holds import Hold, held, sweep_holds
 from pz_tsm_core.store.keys import OBJECTS, QUARANTINE, STAGING
@@ -29,6 +29,8 @@ class PosixBackend:
     ----------
     root : folder of the store, made on the first publish
     """
+
+    sound: Stamps | None = None  # the times of a file can be set back
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -62,6 +64,10 @@ class PosixBackend:
     def locate(self, key: str) -> Path:
         """Path of the key."""
         return self._root / key
+
+    def beside(self, name: str) -> Path:
+        """Folder of that name in the root."""
+        return self._root / name
 
     @contextlib.contextmanager
     def staging(self) -> Iterator[Path]:

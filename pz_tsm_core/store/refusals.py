@@ -1,4 +1,4 @@
-"""How the store tells that the file system refused, or that somebody may not see something."""
+"""How the store tells that the place refused, or that somebody may not see something."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
+from pz_tsm_core.errors import Code, Problem, TransientError, TsmError, refuse
 from pz_tsm_core.model.artifact import Access, Principal
 
 #: A disk, a quota or a limit of file size that is used up.
@@ -21,19 +21,44 @@ _PASSING = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errn
 LOST = frozenset({Code.STORE_MISSING, Code.STORE_CORRUPT})
 
 
+class PlaceError(OSError):
+    """A refusal of a place that is no file system, which says what to do about it.
+
+    Parameters
+    ----------
+    number : of `errno`; tells whether waiting may help
+    found, expected, remedy, code : as in `errors.Problem`
+    """
+
+    def __init__(
+        self, number: int, found: str, expected: str, remedy: str, code: Code = Code.STORE_IO
+    ) -> None:
+        super().__init__(number, found)
+        self.expected, self.remedy, self.code = expected, remedy, code
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 @contextmanager
 def io_errors(where: str) -> Iterator[None]:
-    """Tell a refusal of the file system as one `store.io` error; the cause stays attached."""
+    """Tell a refusal of the place as one `store.io` error; the cause stays attached."""
     try:
         yield
+    except PlaceError as error:
+        problem = Problem(error.code, where, str(error), error.expected, error.remedy)
+        raise _passing_or_not(error, problem) from error
     except OSError as error:
-        problem = refuse(
-            Code.STORE_IO, where, found=str(error),
-            expected="a file system that takes and gives what the store asks",
-            remedy="make room or mend the permission, then run the same command again",
-        ).problems[0]
-        passing = error.errno in _PASSING
-        raise (TransientError(problem) if passing else TsmError(problem)) from error
+        problem = Problem(
+            Code.STORE_IO, where, str(error),
+            "a file system that takes and gives what the store asks",
+            "make room or mend the permission, then run the same command again",
+        )
+        raise _passing_or_not(error, problem) from error
+
+
+def _passing_or_not(error: OSError, problem: Problem) -> TsmError:
+    return TransientError(problem) if error.errno in _PASSING else TsmError(problem)
 
 
 def admit(principal: Principal, access: Access, where: str) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, TsmError, refuse
-from pz_tsm_core.model.artifact import ArtifactRef, Manifest, Principal, StageRequest
+from pz_tsm_core.model.artifact import ArtifactRef, FileEntry, Manifest, Principal, StageRequest
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.store import manifests, tables
 from pz_tsm_core.store.backend import Backend
@@ -27,6 +27,9 @@ from pz_tsm_core.store.records import Records
 from pz_tsm_core.store.refusals import LOST, admit, io_errors
 from pz_tsm_core.store.seal import DamageError, sealed, unsealed
 from pz_tsm_core.store.verify import Verified, verify
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,8 +59,12 @@ class Store:
         return Products(self, Records(self._backend, self.location))
 
     def beside(self, name: str) -> Path:
-        """Folder for what others keep beside the artifacts, such as an engine's own records."""
-        return self._backend.locate(name)
+        """Local folder for what others keep beside the artifacts, such as an engine's own records.
+
+        Of a store on S3 it lies in this user's cache, one for each store: none of it is truth,
+        and what writes it needs a file system. Another machine has its own.
+        """
+        return self._backend.beside(name)
 
     def find(self, address: str) -> Manifest | None:
         """Manifest of the artifact at an address, every byte verified; None when there is none.
@@ -127,10 +134,35 @@ class Store:
                 raise
             return None
 
-    def directory(self, ref: ArtifactRef) -> Path:
-        """Folder of an artifact, to be read by other libraries and never written to."""
+    def directory(self, ref: ArtifactRef) -> Path | UPath:
+        """Folder of an artifact, to be read by other libraries and never written to.
+
+        Of a store on S3 it is a `UPath`, which carries no credentials: whoever opens it, also on
+        another machine, has them in the environment.
+        """
         self.manifest(ref)
         return self._backend.locate(key_of_ref(ref))
+
+    def copy_out(self, ref: ArtifactRef, name: str, target: Path) -> None:
+        """Copy a file or folder of an artifact; what arrives is what was published.
+
+        Parameters
+        ----------
+        target : where nothing is yet; gets the file, or the folder with all below it
+
+        Raises
+        ------
+        TsmError
+            `store.corrupt` when a file is damaged; as `manifest`.
+        OSError
+            When it cannot be written there.
+        """
+        for file in self.manifest(ref).files:
+            if PurePosixPath(file.path).is_relative_to(name):
+                copy = target / PurePosixPath(file.path).relative_to(name)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                with copy.open("wb") as stream:
+                    stream.writelines(self._pieces(ref, file))
 
     def read_table(
         self, ref: ArtifactRef, name: str, columns: Sequence[str] | None = None
@@ -266,6 +298,10 @@ class Store:
         with io_errors(self.location):
             collector = Collector(self._backend, self._inspector, self.products)
             return collector.collect(self.principal, dry_run=dry_run)
+
+    def _pieces(self, ref: ArtifactRef, file: FileEntry) -> Iterator[bytes]:
+        with self._reading(ref):
+            yield from self._inspector.pieces(key_of_ref(ref), file)
 
     def _make(self, request: StageRequest, fill: Callable[[Draft], None]) -> Manifest:
         with self._staging() as folder:

@@ -1,11 +1,16 @@
-"""What tests of faults share: a backend that fails when it is told to."""
+"""What tests of faults share: a backend and a network that fail when they are told to."""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.faults.proxy import Proxy
+from tests.moto import Moto
 
 
 class FaultyBackend:
@@ -16,6 +21,8 @@ class FaultyBackend:
 
     def __getattr__(self, verb: str) -> Any:
         real = getattr(self._backend, verb)
+        if not callable(real):
+            return real
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self._left -= 1
@@ -35,3 +42,12 @@ class FaultyBackend:
 def faulty() -> type[FaultyBackend]:
     """Makes a backend whose n-th call fails with an error code."""
     return FaultyBackend
+
+
+@pytest.fixture
+def proxy(moto: Moto) -> Iterator[Proxy]:
+    """A proxy before the local S3 server, without rules yet."""
+    with Proxy(moto.url) as proxy:
+        threading.Thread(target=proxy.serve_forever, args=(0.02,), daemon=True).start()
+        yield proxy
+        proxy.shutdown()

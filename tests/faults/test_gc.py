@@ -98,7 +98,7 @@ def killed(code, root, place):
 
 
 def visible(root):
-    return {path.name for path in root.glob("objects/*/*/*")}
+    return {path.parent.name for path in root.glob("objects/*/*/*/manifest.json")}
 
 
 def sound(root, refs):
@@ -204,11 +204,12 @@ def assert_whole_at_the_end(root):
     assert not list(root.glob(".holds/*"))
 
 
-def test_nothing_is_missed_by_runs_while_others_collect(tmp_path):
-    turns, removed = work_and_collect(tmp_path, 4, workers=2, collectors=1)
-    assert turns > 20
-    assert removed > 5, "the collector met nothing to do"
-    assert_whole_at_the_end(tmp_path)
+def test_nothing_is_missed_by_runs_while_others_collect(root):
+    turns, removed = work_and_collect(root, 4, workers=2, collectors=1)
+    if isinstance(root, Path):  # on S3 every step is a request: the long proof says how many
+        assert turns > 20
+        assert removed > 5, "the collector met nothing to do"
+    assert_whole_at_the_end(root)
 
 
 def wait_until_few(root, count, collector):
@@ -237,8 +238,8 @@ def test_a_whole_run_is_untouched_while_others_collect(run, mock_recipe, tmp_pat
 
 
 @pytest.mark.prove
-def test_nothing_is_missed_by_many_runs_while_many_collect_and_are_killed(tmp_path):
-    turns, removed = work_and_collect(tmp_path, 60, workers=4, collectors=2, kill=True)
-    assert turns > 500
+def test_nothing_is_missed_by_many_runs_while_many_collect_and_are_killed(root):
+    turns, removed = work_and_collect(root, 60, workers=4, collectors=2, kill=True)
+    assert turns > (500 if isinstance(root, Path) else 20)
     assert removed > 100
-    assert_whole_at_the_end(tmp_path)
+    assert_whole_at_the_end(root)

@@ -16,7 +16,7 @@ from pz_tsm_core.store import open_store
 ROOT = Path(pz_tsm_core.__file__).parents[1]
 REQUEST = StageRequest(stage="combine", version=1)
 
-# All wait for the file `go`, then publish the same ten addresses; odd ones damage what they find.
+# All wait for the file `go`, then publish the same addresses.
 CHILD = """
 import sys, time
 from pathlib import Path
@@ -24,11 +24,11 @@ import pyarrow as pa
 from pz_tsm_core.model.artifact import StageRequest
 from pz_tsm_core.store import open_store
 root, me = Path(sys.argv[1]), int(sys.argv[2])
-store = open_store(root / "store")
+store = open_store(sys.argv[3])
 (root / f"ready-{me}").touch()
 while not (root / "go").exists():
     time.sleep(0.001)
-for version in range(10):
+for version in range(int(sys.argv[4])):
     request = StageRequest(stage="combine", version=version)
     table = pa.table({"x": range(version, 1000)})
     ref = store.publish(request, lambda draft: draft.write_table("t", table) and None).ref
@@ -36,53 +36,57 @@ for version in range(10):
 """
 
 
-def test_eight_processes_at_once_leave_one_artifact_each_address(tmp_path):
+@pytest.mark.parametrize(("processes", "addresses"), [
+    (4, 5), pytest.param(8, 50, marks=pytest.mark.prove)])
+def test_processes_at_once_leave_one_artifact_each_address(root, tmp_path, processes, addresses):
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    children = [subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(i)], env=env,
-                                 stdout=subprocess.PIPE, text=True) for i in range(8)]
-    while len(list(tmp_path.glob("ready-*"))) < 8:
+    command = [sys.executable, "-c", CHILD, str(tmp_path)]
+    children = [subprocess.Popen([*command, str(i), str(root), str(addresses)], env=env,
+                                 stdout=subprocess.PIPE, text=True) for i in range(processes)]
+    while len(list(tmp_path.glob("ready-*"))) < processes:
         assert all(child.poll() in (None, 0) for child in children)
     (tmp_path / "go").touch()
     outputs = [child.communicate(timeout=120)[0] for child in children]
-    assert [child.returncode for child in children] == [0] * 8
+    assert [child.returncode for child in children] == [0] * processes
     assert len(set(outputs)) == 1, "all see the same contents"
-    assert len(list((tmp_path / "store").glob("objects/*/*/*"))) == 10
-    assert not list((tmp_path / "store/.staging").iterdir())
+    assert len(list(root.glob("objects/*/*/*/manifest.json"))) == addresses
+    assert len(list(root.glob("objects/**/t.parquet"))) == addresses, "the losers left files"
+    assert not list(tmp_path.glob("**/.staging/*"))
 
 
 def table(start):
     return pa.table({"x": range(start, 100)})
 
 
-def overtaken_by(start, tmp_path):
+def overtaken_by(start, root):
     """A stage that, while it works, sees its address published by somebody else."""
     def fill(draft):
         draft.write_table("t", table(0))
-        open_store(tmp_path).publish(REQUEST, lambda d: d.write_table("t", table(start)) and None)
+        open_store(root).publish(REQUEST, lambda d: d.write_table("t", table(start)) and None)
     return fill
 
 
-def test_who_comes_second_gets_the_first_ones_artifact(tmp_path):
-    store = open_store(tmp_path)
-    manifest = store.publish(REQUEST, overtaken_by(0, tmp_path))
+def test_who_comes_second_gets_the_first_ones_artifact(root, tmp_path):
+    store = open_store(root)
+    manifest = store.publish(REQUEST, overtaken_by(0, root))
     assert store.find(REQUEST.address) == manifest
-    assert not list((tmp_path / ".staging").iterdir())
+    assert not list(tmp_path.glob("**/.staging/*"))
 
 
-def test_two_results_of_one_request_are_a_conflict(tmp_path):
+def test_two_results_of_one_request_are_a_conflict(root):
     with pytest.raises(TsmError) as caught:
-        open_store(tmp_path).publish(REQUEST, overtaken_by(1, tmp_path))
+        open_store(root).publish(REQUEST, overtaken_by(1, root))
     assert caught.value.codes == (Code.STORE_CONFLICT,)
-    assert open_store(tmp_path).read_table(
-        open_store(tmp_path).find(REQUEST.address).ref, "t").equals(table(1))
+    assert open_store(root).read_table(
+        open_store(root).find(REQUEST.address).ref, "t").equals(table(1))
 
 
-def test_who_comes_second_to_a_damaged_artifact_replaces_it(tmp_path):
-    store = open_store(tmp_path)
+def test_who_comes_second_to_a_damaged_artifact_replaces_it(root):
+    store = open_store(root)
 
     def fill(draft):
         draft.write_table("t", table(0))
-        ref = open_store(tmp_path).publish(
+        ref = open_store(root).publish(
             REQUEST, lambda d: d.write_table("t", table(0)) and None).ref
         (store.directory(ref) / "t.parquet").unlink()
 
@@ -90,8 +94,8 @@ def test_who_comes_second_to_a_damaged_artifact_replaces_it(tmp_path):
     assert store.read_table(manifest.ref, "t").equals(table(0))
 
 
-def test_a_damaged_artifact_that_was_replaced_meanwhile_is_not_moved(tmp_path):
-    store = open_store(tmp_path)
+def test_a_damaged_artifact_that_was_replaced_meanwhile_is_not_moved(root):
+    store = open_store(root)
     manifest = store.publish(REQUEST, lambda d: d.write_table("t", table(0)) and None)
     key = f"objects/combine/{manifest.address[:2]}/{manifest.address}"
     assert store._backend.set_aside(key, lambda: store._is_damaged(key)) is False

@@ -1,13 +1,17 @@
 """Any order of publishing, naming, damaging, reading and collecting keeps the store's promises."""
 
+import os
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 
 import hypothesis.strategies as st
 import pyarrow as pa
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from upath import UPath
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import StageRequest
@@ -30,13 +34,18 @@ class StoreMachine(RuleBasedStateMachine):
     used, and which artifact each number of the product `p` names; None once it is withdrawn.
     """
 
+    files_alone_are_damage = True
+
     def __init__(self):
         super().__init__()
-        self.root = Path(tempfile.mkdtemp(prefix="tsm-store-"))
+        self.root = self.new_root()
         self.stores = [open_store(self.root), open_store(self.root)]
         self.refs, self.whole, self.damaged = {}, set(), set()
         self.used = [set(), set()]
         self.named = {}
+
+    def new_root(self):
+        return Path(tempfile.mkdtemp(prefix="tsm-store-"))
 
     def teardown(self):
         shutil.rmtree(self.root)
@@ -44,6 +53,12 @@ class StoreMachine(RuleBasedStateMachine):
     def folder(self, version):
         address = request(version).address
         return self.root / "objects" / "combine" / address[:2] / address
+
+    def remove(self, version):
+        shutil.rmtree(self.folder(version), ignore_errors=True)
+
+    def file(self, version, name):
+        return self.folder(version) / name
 
     @rule(version=VERSIONS, who=st.integers(0, 1))
     def publish(self, version, who):
@@ -81,18 +96,24 @@ class StoreMachine(RuleBasedStateMachine):
     def flip_a_bit(self, version, file, data):
         if version not in self.whole:
             return
-        path = self.folder(version) / file
+        path = self.file(version, file)
         content = bytearray(path.read_bytes())
         content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        self.rewrite(path, bytes(content))
+        self.spoil(version)
+
+    def rewrite(self, path, content):
         path.chmod(0o644)
         path.write_bytes(content)
-        self.spoil(version)
 
     @rule(version=VERSIONS, file=FILES)
     def remove_a_file(self, version, file):
         if version in self.whole:
-            (self.folder(version) / file).unlink()
-            self.spoil(version)
+            self.file(version, file).unlink()
+            if file == "manifest.json" and not self.files_alone_are_damage:
+                self.whole.remove(version)
+            else:
+                self.spoil(version)
 
     def spoil(self, version):
         self.whole.remove(version)
@@ -100,7 +121,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(version=VERSIONS)
     def delete(self, version):
-        shutil.rmtree(self.folder(version), ignore_errors=True)
+        self.remove(version)
         self.whole.discard(version)
         self.damaged.discard(version)
 
@@ -191,7 +212,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_visible_is_what_the_model_says(self):
-        visible = {path.name for path in self.root.glob("objects/*/*/*")}
+        files = "" if self.files_alone_are_damage else "/manifest.json"
+        found = self.root.glob(f"objects/*/*/*{files}")
+        visible = {str(path).removesuffix(files).rpartition("/")[2] for path in found}
         assert visible == {request(version).address for version in self.whole | self.damaged}
 
     @invariant()
@@ -199,5 +222,40 @@ class StoreMachine(RuleBasedStateMachine):
         assert not list(self.root.glob(".staging/*"))
 
 
+class S3StoreMachine(StoreMachine):
+    """The same on S3, where without a manifest there is no artifact."""
+
+    files_alone_are_damage = False
+
+    def new_root(self):
+        server = os.environ["AWS_ENDPOINT_URL"]
+        return UPath(f"s3://pztsm/{uuid.uuid4()}", endpoint_url=server, use_listings_cache=False)
+
+    def teardown(self):
+        self.stores.clear()
+
+    def file(self, version, name):
+        if name == "manifest.json" or version not in self.whole:
+            return super().file(version, name)
+        return self.stores[0]._backend.locate(self.folder(version).path.split("/", 2)[2]) / name
+
+    def rewrite(self, path, content):
+        path.write_bytes(content)
+
+    def remove(self, version):
+        for path in self.folder(version).glob("**/*"):
+            if path.is_file():
+                path.unlink()
+
+
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+TestS3StoreMachine = pytest.mark.usefixtures("s3")(S3StoreMachine.TestCase)
+TestS3StoreMachine.settings = settings(max_examples=4, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.prove
+@pytest.mark.usefixtures("s3")
+class TestLongS3StoreMachine(S3StoreMachine.TestCase):
+    settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

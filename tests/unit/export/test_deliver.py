@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pz_tsm_core.errors import Code, TsmError
-from pz_tsm_core.export.deliver import RECORD, deliver
+from pz_tsm_core.export.deliver import RECORD, Write, deliver
 from pz_tsm_core.model.artifact import FileEntry
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord
@@ -24,7 +26,7 @@ def recipe(tmp_path) -> Recipe:
     })
 
 
-def _sources(folder: Path, *names: str) -> tuple[dict[str, Path], tuple[FileEntry, ...]]:
+def _sources(folder: Path, *names: str) -> tuple[dict[str, Write], tuple[FileEntry, ...]]:
     files = []
     for name in names:
         path = folder / name
@@ -32,7 +34,12 @@ def _sources(folder: Path, *names: str) -> tuple[dict[str, Path], tuple[FileEntr
         path.write_text(name)
         sha256 = hashlib.sha256(name.encode()).hexdigest()
         files.append(FileEntry(path=name, size=len(name), sha256=sha256))
-    return {name.split("/")[0]: folder / name.split("/")[0] for name in names}, tuple(files)
+    tops = {name.split("/")[0] for name in names}
+    return {top: partial(_copy, folder / top) for top in tops}, tuple(files)
+
+
+def _copy(source: Path, target: Path) -> None:
+    (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
 
 
 def _found(recipe: Recipe) -> dict[str, str]:

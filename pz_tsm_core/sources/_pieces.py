@@ -94,7 +94,8 @@ class _Cut:
         rows = select((cell,), self.clause, (*self.whole.conditions, *within))
         for row in self.ask(select(("cell", "COUNT(*) AS n"), f"({rows}) AS cells GROUP BY cell")):
             start = math.nan if row["cell"] is None else float(row["cell"]) * width
-            if int(row["n"]) > self.most and depth and abs(start) < _HUGE:
+            divisible = depth and -_HUGE < start < start + width < _HUGE
+            if divisible and int(row["n"]) > self.most:
                 limits = self._between(start, start + width)
                 yield from self._cells(width / _CELLS, limits, depth - 1)
             else:
@@ -108,12 +109,13 @@ class _Cut:
     def _ranges(self, cells: Iterable[_Cell]) -> Iterator[Slice]:
         """Join cells, in the order of the column, up to the most rows; both ends are open."""
         starts: list[float | None] = [None]
-        rows = [0]
+        rows, before = [0], math.nan
         for cell in cells:
-            if rows[-1] and rows[-1] + cell.rows > self.most and cell.start != starts[-1]:
+            if rows[-1] and rows[-1] + cell.rows > self.most and cell.start != before:
                 starts.append(cell.start)
                 rows.append(0)
             rows[-1] += cell.rows
+            before = cell.start
         for (low, high), count in zip(pairwise([*starts, None]), rows, strict=True):
             yield self._slice(self._between(low, high), count)
 

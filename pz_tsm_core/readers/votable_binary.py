@@ -44,12 +44,12 @@ class Place:
     ----------
     run : number of the run of fixed length in which it stands, or behind which
     offset : bytes from the start of the run
-    width : bytes; 0 for a value of any length
+    width : bytes; None for a value of any length
     """
 
     run: int
     offset: int
-    width: int
+    width: int | None
 
 
 class Stream:
@@ -60,7 +60,7 @@ class Stream:
         self._source = source
         self._has_flags = table.serialization == "BINARY2"
         flags = -(-len(table.fields) // 8) if self._has_flags else 0
-        self._places, self._runs, self._elements = _layout(table.fields, flags, source)
+        self._places, self._runs, self._bits = _layout(table.fields, flags, source)
         self._digits = b""  # of base64, that make no whole bytes yet
         self._padded = False
         self._data = bytearray()
@@ -71,7 +71,7 @@ class Stream:
     def count(self) -> int:
         """Divide what has come into rows, and say how many are whole."""
         self._source.check_memory(len(self._data))
-        self._starts, self._end = _divide(bytes(self._data), self._runs, self._elements)
+        self._starts, self._end = _divide(bytes(self._data), self._runs, self._bits)
         return len(self._starts)
 
     def take(self, places: Sequence[int]) -> list[pa.Array]:
@@ -119,12 +119,16 @@ class Stream:
         return self._source.damaged("a STREAM with characters that are not base64")
 
     def _array(self, data: npt.NDArray[np.uint8], number: int) -> pa.Array:
+        """The values of a column; an empty text stays a text, as in the other serializations."""
         one, place = self._fields[number], self._places[number]
+        if place.width is None:  # a text: lists were refused
+            return self._any_text(data, one, place)
+        if place.width == 0:
+            return pa.array([""] * len(self._starts))
+        stored = self._fixed(data, place.run, place.offset, place.width)
         if one.type == pa.string():
-            # An empty text stays a text, as in the other serializations.
-            return self._fixed_text(data, one, place) if place.width else (
-                self._any_text(data, one, place))
-        stored, missing = self._fixed(data, place), self._flagged(data, number)
+            return self._fixed_text(stored, one)
+        missing = self._flagged(data, number)
         if one.type != pa.bool_():
             values = stored.view(_NUMPY[one.datatype_name])[:, 0]
             return without_null(numbers(values, missing), one)
@@ -132,24 +136,23 @@ class Stream:
         self._refuse_first(says == 3, one)
         return pa.array(says == 1, mask=missing | (says == 2))
 
-    def _fixed(self, data: npt.NDArray[np.uint8], place: Place) -> npt.NDArray[np.uint8]:
+    def _fixed(
+        self, data: npt.NDArray[np.uint8], run: int, offset: int, width: int
+    ) -> npt.NDArray[np.uint8]:
         """Bytes of a column of fixed length; shape (rows, width)."""
-        windows = np.lib.stride_tricks.sliding_window_view(data, place.width)
-        return windows[self._starts[:, place.run] + place.offset]
+        windows = np.lib.stride_tricks.sliding_window_view(data, width)
+        return windows[self._starts[:, run] + offset]
 
     def _flagged(self, data: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.bool_]:
         """Whether BINARY2 says that a value is missing."""
         if not self._has_flags:
             return np.zeros(len(self._starts), bool)
-        flags = self._fixed(data, Place(0, number // 8, 1))[:, 0]
+        flags = self._fixed(data, 0, number // 8, 1)[:, 0]
         return (flags & (128 >> number % 8)).astype(bool)
 
-    def _fixed_text(
-        self, data: npt.NDArray[np.uint8], one: FieldTag, place: Place
-    ) -> pa.Array:
-        stored = self._fixed(data, place)
+    def _fixed_text(self, stored: npt.NDArray[np.uint8], one: FieldTag) -> pa.Array:
         if one.datatype_name == "char":
-            return fixed_text(stored.view(f"S{place.width}")[:, 0], one.name, self._source)
+            return fixed_text(stored.view(f"S{stored.shape[1]}")[:, 0], one.name, self._source)
         texts = self._utf16([row.tobytes() for row in stored], one)
         return pa.array([text.partition("\0")[0] for text in texts], pa.string())
 
@@ -180,52 +183,51 @@ class Stream:
 
 def _layout(
     fields: Sequence[FieldTag], flags: int, source: Source
-) -> tuple[list[Place], list[int], list[FieldTag]]:
-    """Places of all columns, bytes of the runs, and the columns between the runs."""
-    places, runs, between, offset = list[Place](), list[int](), list[FieldTag](), flags
+) -> tuple[list[Place], list[int], list[int]]:
+    """Places of all columns, bytes of the runs, and bits of an element of what is between them."""
+    places, runs, bits, offset = list[Place](), list[int](), list[int](), flags
     for one in fields:
         if one.datatype_name not in DATATYPES or (one.size.endswith("*") and "x" in one.size):
             raise source.unsupported(f"`{one.name}`: {one.native}, of nobody knows how many bytes",
                                      "a datatype of VOTable", "save the table without that column")
         width = one.stream_bytes
-        places.append(Place(len(runs), offset, width or 0))
+        places.append(Place(len(runs), offset, width))
         if width is None:
             runs.append(offset)
-            between.append(one)
+            bits.append(one.element_bits)
             offset = 0
         else:
             offset += width
     runs.append(offset)
-    if not any(runs) and not between:
+    if runs == [0]:
         raise source.damaged("rows of no bytes")
-    return places, runs, between
+    return places, runs, bits
 
 
 def _divide(
-    data: bytes, runs: Sequence[int], between: Sequence[FieldTag]
+    data: bytes, runs: Sequence[int], bits: Sequence[int]
 ) -> tuple[npt.NDArray[np.int64], int]:
     """Starts of the runs of every whole row, and the end of the last."""
-    if not between:
+    if not bits:
         rows = len(data) // runs[0]
         return np.arange(rows).reshape(-1, 1) * runs[0], rows * runs[0]
+    *others, last = runs
+    steps = list(zip(others, bits, strict=True))
     starts, end = list[list[int]](), 0
-    while (row := _row(data, end, runs, between)) is not None:
-        *of_runs, end = row
-        starts.append(of_runs)
+    while (row := _row(data, end, steps)) and row[-1] + last <= len(data):
+        starts.append(row)
+        end = row[-1] + last
     return np.array(starts, np.int64).reshape(-1, len(runs)), end
 
 
-def _row(
-    data: bytes, start: int, runs: Sequence[int], between: Sequence[FieldTag]
-) -> list[int] | None:
-    """Starts of the runs of the row that begins here, and its end; None when it is not whole."""
-    marks = [start]
-    for width, one in zip(runs, between, strict=False):  # no value stands behind the last run
-        start += width + _COUNT.size
+def _row(data: bytes, start: int, steps: Sequence[tuple[int, int]]) -> list[int]:
+    """Starts of the runs of the row that begins here; nothing when it is not whole."""
+    starts = [start]
+    for run, bits in steps:
+        start += run + _COUNT.size
         if start > len(data):
-            return None
+            return []
         (count,) = _COUNT.unpack_from(data, start - _COUNT.size)
-        start += one.bytes_of(count)
-        marks.append(start)
-    end = start + runs[-1]
-    return [*marks, end] if end <= len(data) else None
+        start += -(-count * bits // 8)
+        starts.append(start)
+    return starts

@@ -93,16 +93,15 @@ class FieldTag:
         sizes = [int(size) for size in self.size.rstrip("*").split("x") if size]
         return math.prod(sizes) if sizes or not self.size else 0
 
-    def bytes_of(self, count: int) -> int:
-        """Bytes of so many elements in BINARY."""
-        if self.datatype_name == "bit":
-            return -(-count // 8)
-        return self.datatype.bytes * count
+    @property
+    def element_bits(self) -> int:
+        """Bits of an element in BINARY, where values begin with a byte of their own."""
+        return 1 if self.datatype_name == "bit" else 8 * self.datatype.bytes
 
     @property
     def stream_bytes(self) -> int | None:
         """Bytes of a row's values in BINARY; None where rows differ."""
-        return None if self.size.endswith("*") else self.bytes_of(self.count)
+        return None if self.size.endswith("*") else -(-self.count * self.element_bits // 8)
 
     @property
     def field(self) -> pa.Field:

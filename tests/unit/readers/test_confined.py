@@ -111,13 +111,17 @@ def test_no_secret_of_the_environment_gets_in(monkeypatch) -> None:
     assert "canary" not in json.dumps(confined.environment())
 
 
-def test_the_parser_and_its_parent_leave_no_file_and_no_descriptor(table, tmp_path) -> None:
-    folder = Path(os.environ.get("TMPDIR", "/tmp"))
-    before = {entry.name for entry in folder.glob("pz-tsm-*")}
+def test_the_parser_and_its_parent_leave_no_file_and_no_descriptor(
+    table, tmp_path, monkeypatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
     descriptors = _open_files()
     assert len(read_table(table)) == 2
     assert _open_files() == descriptors
-    assert {entry.name for entry in folder.glob("pz-tsm-*")} == before
+    assert list(folder.iterdir()) == []
 
 
 def _open_files() -> int:

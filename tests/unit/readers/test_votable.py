@@ -131,6 +131,12 @@ def test_rows_of_no_bytes_do_not_go_on_for_ever(file, refusal) -> None:
     assert refusal(file(votable(field, binary(b"abc")))).codes == (Code.FILE_DAMAGED,)
 
 
+def test_texts_of_no_characters_are_empty(file) -> None:
+    field = '<FIELD name="s" datatype="char" arraysize="0"/>'
+    for data in (rows(("7", "")), binary(struct.pack(">q", 7))):
+        assert read_table(file(votable(LONG + field, data)))["s"].to_pylist() == [""]
+
+
 def test_lists_are_refused_unless_they_are_not_asked_for(file, refusal) -> None:
     fields = LONG + ('<FIELD name="flux" datatype="float" arraysize="2"/>'
                      '<FIELD name="c" datatype="floatComplex"/>')

@@ -42,6 +42,10 @@ class _Folder(ABC):
         return None if size is None else self._read(name)
 
     @abstractmethod
+    def absent(self, name: str) -> TsmError:
+        """The error for a file that `read` did not find and that must be there."""
+
+    @abstractmethod
     def edition(self, name: str) -> str:
         """By what an edition of a file is told from others; empty where there is none."""
 
@@ -65,6 +69,12 @@ class LocalFolder(_Folder):
 
     def __init__(self, path: Path) -> None:
         self.path, self.where = path, str(path)
+
+    def absent(self, name: str) -> TsmError:
+        """That this is no catalogue."""
+        found = f"no {name}" if self.path.is_dir() else "no such folder"
+        return refuse(Code.CATALOG_INVALID, self.where, found=found,
+                      expected="a HATS catalogue or collection", remedy="correct the path")
 
     def edition(self, name: str) -> str:
         """Size and time."""
@@ -96,6 +106,7 @@ class RemoteFolder(_Folder):
         self.where = shown(self.url)
         self._files = reach.filesystem(self.url)
         self._opened: dict[str, Ranges] = {}
+        self._refused: dict[str, TsmError] = {}
 
     def open(self, name: str) -> Ranges:
         """Ask for a file; one request.
@@ -109,6 +120,10 @@ class RemoteFolder(_Folder):
             return S3Ranges(self.reach, f"{self.url}/{name}", self._files)
         return HttpRanges(self.reach, f"{self.url}/{quote(name, safe='/=')}")
 
+    def absent(self, name: str) -> TsmError:
+        """What the server said."""
+        return self._refused[name]
+
     def edition(self, name: str) -> str:
         """What the server tells it by."""
         there = self._there(name)
@@ -120,6 +135,7 @@ class RemoteFolder(_Folder):
 
     def names(self, folder: str) -> list[str]:
         """As S3 lists them, or the links of a page."""
+        self.reach.deadline.check(self.where)
         with plainly(self.where):
             paths = self._files.ls(f"{self.url}/{folder}/", detail=False,
                                    timeout=self.reach.deadline.left())
@@ -136,15 +152,16 @@ class RemoteFolder(_Folder):
             except TsmError as error:
                 if error.codes != (Code.SERVICE_REFUSED,) or isinstance(error, TransientError):
                     raise
-                return None
-        return self._opened[name]
+                self._refused[name] = error
+        return self._opened.get(name)
 
     def _size(self, name: str) -> int | None:
         there = self._there(name)
         return there.size if there else None
 
     def _read(self, name: str) -> bytes:
-        return self._opened[name].fetch(0, self._opened[name].size)
+        there = self._opened[name]
+        return bytes(there.fetch(0, there.size))
 
 
 Folder = LocalFolder | RemoteFolder

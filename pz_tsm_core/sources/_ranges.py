@@ -62,7 +62,7 @@ class Ranges(ABC):
                          remedy="allow larger files, if you trust it")
         self.size = size
 
-    def fetch(self, start: int, stop: int) -> bytes:
+    def fetch(self, start: int, stop: int) -> bytearray:
         """Give the bytes from `start` to before `stop`.
 
         What has come before a cut is kept; a try that brings nothing is repeated within limits.
@@ -84,16 +84,17 @@ class Ranges(ABC):
                          wait=wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT))
         data = bytearray()
         while start + len(data) < stop:
-            again(self._bring_more, data, start, stop)
-        return bytes(data)
+            come = again(self._bring, start + len(data), stop)
+            data = data + come if data else come
+        return data
 
-    def _bring_more(self, data: bytearray, start: int, stop: int) -> None:
-        """Add what comes next, be it all or what comes before the transfer breaks off."""
+    def _bring(self, start: int, stop: int) -> bytearray:
+        """Give all these bytes, or those that come before the transfer breaks off."""
         come = bytearray()
         try:
             self.reach.deadline.check(self.where)
             with plainly(self.where):
-                self._read(start + len(data), stop, come)
+                self._read(start, stop, come)
             if not come:
                 raise passing(Code.SERVICE_INCOMPLETE, self.where, found="no bytes",
                               expected=f"{stop - start:,} bytes", remedy="try again")
@@ -101,7 +102,7 @@ class Ranges(ABC):
             if not come or not _may_pass(error):
                 raise
             time.sleep(BREATH)
-        data += come
+        return come
 
     def _check(self, edition: Edition) -> None:
         """Refuse bytes of another edition, before they are read."""

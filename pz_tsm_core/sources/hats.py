@@ -157,9 +157,9 @@ def _copied(folder: Folder, copies: Path) -> dict[str, bytes]:
     Raises
     ------
     TsmError
-        `catalog.invalid` when there are none.
+        `catalog.invalid`, or `service.*`, when it has no properties.
     """
-    from pz_tsm_core.hats_layout import COLLECTION, PARTITIONS, PROPERTIES, invalid, primary_of
+    from pz_tsm_core.hats_layout import COLLECTION, PARTITIONS, PROPERTIES, primary_of
 
     said: dict[str, bytes] = {}
 
@@ -173,8 +173,7 @@ def _copied(folder: Folder, copies: Path) -> dict[str, bytes]:
     copy(COLLECTION)
     primary = primary_of(copies, folder.where)
     if not any(copy(str(primary / name)) for name in PROPERTIES):
-        raise invalid(folder.where, "no properties of a catalogue, or none that may be read",
-                      "a HATS catalogue or collection")
+        raise folder.absent(str(primary / PROPERTIES[0]))
     for name in (PARTITIONS, SCHEMA):
         copy(str(primary / name))
     return said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -62,7 +63,7 @@ class S3(Service):
             part.begin(edition)
         done, per_host = part.size, self.reach.limits.per_host
 
-        def fetch(start: int) -> bytes:
+        def fetch(start: int) -> bytearray:
             return there.fetch(start, min(start + RANGE, there.size))
 
         with ThreadPoolExecutor(per_host) as pool, part.growing(done) as file:
@@ -74,10 +75,10 @@ class S3(Service):
 
 
 def _in_turn(
-    pool: ThreadPoolExecutor, fetch: Callable[[int], bytes], starts: Iterable[int], ahead: int
-) -> Iterator[bytes]:
+    pool: ThreadPoolExecutor, fetch: Callable[[int], bytearray], starts: Iterable[int], ahead: int
+) -> Iterator[bytearray]:
     """What comes, in the order asked; a few are asked for before the first is there."""
-    asked: deque[Future[bytes]] = deque()
+    asked: deque[Future[bytearray]] = deque()
     try:
         for start in starts:
             asked.append(pool.submit(fetch, start))
@@ -91,7 +92,6 @@ def _in_turn(
 
 
 def _file_name(url: str) -> str:
-    """Last part of the key, which says the format; empty for a bucket or what is no name."""
-    bucket_and_key = PurePosixPath(url.removeprefix("s3://"))
-    name = bucket_and_key.name
-    return "" if len(bucket_and_key.parts) < 2 or name == ".." else name
+    """A safe name, with the ending that says the format; empty for a bucket and for no name."""
+    _, _, key = url.removeprefix("s3://").partition("/")
+    return re.sub(r"[^\w.+-]", "_", PurePosixPath(key).name)[-100:].lstrip(".")

@@ -332,10 +332,6 @@ def _spoilt(copy: Path, how: str) -> str:
     if how == "no list":
         listed.unlink()
         return "no partition_info.csv"
-    if how == "no properties":
-        for file in primary.glob("*properties"):
-            file.unlink()
-        return "no properties"
     if how == "twice":
         listed.write_text("\n".join([*lines, lines[1]]) + "\n")
         return "a partition twice"
@@ -344,7 +340,7 @@ def _spoilt(copy: Path, how: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["margin", "suffix", "primary above", "primary elsewhere",
-                                 "no list", "no properties", "twice", "text", "no pixel"])
+                                 "no list", "twice", "text", "no pixel"])
 @pytest.mark.parametrize("kind", ["disk", "web"])
 def test_a_catalogue_that_contradicts_itself_is_refused(
     copy: Path, monkeypatch: pytest.MonkeyPatch, how: str, kind: str
@@ -361,6 +357,23 @@ def test_a_catalogue_that_contradicts_itself_is_refused(
     assert caught.value.codes == (Code.CATALOG_INVALID,)
     assert told in caught.value.problems[0].found
     assert caught.value.problems[0].where.startswith(url)
+
+
+def test_what_is_no_catalogue_is_told_as_such(
+    copy: Path, on_web: str, at_s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PZ_TSM_ALLOW_HOSTS", "127.0.0.0/8")
+    said = {str(copy.parent): Code.CATALOG_INVALID, str(copy / "nowhere"): Code.CATALOG_INVALID,
+            on_web.removesuffix("zcat"): Code.SERVICE_REFUSED, at_s3 + "/x": Code.SERVICE_REFUSED,
+            "s3://nowhere/zcat": Code.SERVICE_REFUSED}
+    for url, code in said.items():
+        with pytest.raises(TsmError) as caught:
+            _look(_ask(url))
+        assert (url, caught.value.codes) == (url, (code,))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-secret-word")
+    with pytest.raises(TsmError) as caught:
+        _look(_ask(at_s3))
+    assert "credentials" in caught.value.problems[0].remedy
 
 
 def test_what_says_too_much_of_itself_is_refused(

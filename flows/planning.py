@@ -50,7 +50,7 @@ class Planner:
         if waiting := list(self._unmade(parameters.values())):
             return self._lacks(Step(label, "depends", "depends on " + _several(waiting)))
         request = stage.request(**parameters)
-        manifest = self._store.find(request.address)
+        manifest = self._store.find(request.address, request.stage)
         if manifest is None:
             return self._lacks(Step(label, "missing", self._why(label, request)))
         rows = manifest.rows.given if manifest.rows else None

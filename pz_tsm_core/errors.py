@@ -64,7 +64,7 @@ class Code(StrEnum):
     STORE_MISSING = "store.missing", "an artifact that the store lacks"
     STORE_CONFLICT = "store.conflict", "one address, two different results"
     STORE_UNSUPPORTED = "store.unsupported", "a location or layout of another kind or later date"
-    STORE_IO = "store.io", "a file system that refuses: full disk, permission, hardware"
+    STORE_IO = "store.io", "a disk or server that refuses: no room, no permission, no answer"
     PRODUCT_NAME = "product.name", "text that is no name of a product, or a name of another kind"
     PRODUCT_UNKNOWN = "product.unknown", "no product or version of that name for this principal"
     OUTPUT_EXISTS = "output.exists", "something is there already and is not overwritten"

@@ -160,7 +160,7 @@ class StageTask(Generic[P]):
         """Make the artifact, or find it made: the whole stage without Prefect."""
         label, request = self.label(*args, **kwargs), self.request(*args, **kwargs)
         # Somebody else may have published it since this run looked last.
-        if manifest := store.find(request.address):
+        if manifest := store.find(request.address, request.stage):
             tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
             return manifest
 
@@ -215,7 +215,7 @@ class StageTask(Generic[P]):
         """
         request = self._request_of(parameters)
         store = StoreAt.model_validate(parameters["at"]).open()
-        if manifest := store.find(request.address):
+        if manifest := store.find(request.address, request.stage):
             label = self._label.format(**parameters)
             tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
         else:

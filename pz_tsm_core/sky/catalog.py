@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pz_tsm_core.errors import Code, Problems, nearest, refuse
+from pz_tsm_core.errors import Code, Problem, Problems, TransientError, nearest, refuse
 from pz_tsm_core.model.artifact import sha256_of
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def open_catalog(lsdb: Any, path: str | Path | UPath, columns: Sequence[str] | N
     """
     place = str(path) if isinstance(path, Path) else path
     try:
-        catalog = lsdb.open_catalog(place, columns="all", **_VERIFIED)
+        with answering(path):
+            catalog = lsdb.open_catalog(place, columns="all", **_VERIFIED)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise refuse(Code.CATALOG_INVALID, str(path), found=str(error),
                      expected="a HATS catalogue that lsdb can open",
@@ -90,6 +92,20 @@ def open_catalog(lsdb: Any, path: str | Path | UPath, columns: Sequence[str] | N
                          expected="a column of the catalogue", remedy=nearest(column, known))
     problems.raise_if_any()
     return lsdb.open_catalog(place, columns=list(columns), **_VERIFIED)
+
+
+@contextmanager
+def answering(path: str | Path | UPath) -> Iterator[None]:
+    """Tell a server that gives no answer apart from a catalogue that is not sound."""
+    from botocore.exceptions import BotoCoreError  # a plan need not wait for it
+
+    try:
+        yield
+    except (BotoCoreError, TimeoutError) as error:
+        raise TransientError(
+            Problem(Code.SERVICE_UNREACHABLE, str(path), str(error) or "no answer in time",
+                    "a server that answers", "check the network and the server; run again")
+        ) from error
 
 
 def require_margin(catalog: Any, path: str | Path, radius_arcsec: float) -> None:

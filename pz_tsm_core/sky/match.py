@@ -30,7 +30,7 @@ from pz_tsm_core.model.schema import (
 from pz_tsm_core.ops.associate import separation_arcsec
 from pz_tsm_core.ops.runs import run_starts
 from pz_tsm_core.ops.uniqueness import choose_counterparts
-from pz_tsm_core.sky.catalog import open_catalog, require_margin
+from pz_tsm_core.sky.catalog import answering, open_catalog, require_margin
 from pz_tsm_core.sky.cluster import dask_client
 from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
 from pz_tsm_core.sky.wrap import import_lsdb
@@ -100,7 +100,7 @@ def crossmatch(
     require_margin(right, catalog, policy.radius_arcsec)
     if release.primary_filter:
         right = right.query(f"{release.primary_filter} == True")
-    with _read_errors(catalog), dask_client(cluster):
+    with _read_errors(catalog), answering(galaxies), dask_client(cluster):
         pairs = _candidates(left, right, release, policy, scratch)
     counterparts, rivals = _choose(pairs, catalog, release, policy)
     galaxies_in, given = len(left), len(counterparts.galaxy_id)

@@ -56,7 +56,7 @@ class FetchRecords:
 
     def _stands(self, record: FetchRecord) -> bool:
         try:
-            return self._store.find(record.ref.address) is not None
+            return self._store.find(record.ref.address, record.ref.stage) is not None
         except TsmError as error:
             if error.codes != (Code.STORE_ACCESS,):
                 raise

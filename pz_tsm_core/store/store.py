@@ -66,10 +66,14 @@ class Store:
         """
         return self._backend.beside(name)
 
-    def find(self, address: str) -> Manifest | None:
+    def find(self, address: str, stage: str | None = None) -> Manifest | None:
         """Manifest of the artifact at an address, every byte verified; None when there is none.
 
         A damaged artifact is set aside with a warning, and counts as none.
+
+        Parameters
+        ----------
+        stage : where it is known, which spares looking below all others
 
         Raises
         ------
@@ -80,8 +84,8 @@ class Store:
             raise ValueError(f"{address!r} is no address: 64 hexadecimal digits")
         if self.hold(address):
             with io_errors(self.location):
-                for stage in self._backend.names(OBJECTS):
-                    manifest = self._whole(key_of(stage, address))
+                for each in [stage] if stage else self._backend.names(OBJECTS):
+                    manifest = self._whole(key_of(each, address))
                     if manifest is not None:
                         return manifest
         return None

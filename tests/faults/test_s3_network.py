@@ -10,6 +10,9 @@ import pytest
 
 from pz_tsm_core.errors import Code, TransientError, TsmError
 from pz_tsm_core.model.artifact import Principal, StageRequest
+from pz_tsm_core.sky.catalog import open_catalog
+from pz_tsm_core.sky.wrap import import_lsdb
+from pz_tsm_core.sky.write import write_table_as_collection
 from pz_tsm_core.store import Store, open_store
 from pz_tsm_core.store.s3 import Patience, Place, S3Backend
 from tests.moto import Moto
@@ -104,9 +107,8 @@ def test_who_loses_an_answer_and_the_race_gets_the_winners_artifact(through, pro
     assert_whole(through)
 
 
-@pytest.mark.parametrize("verdict", [
-    "lose answer", pytest.param("lose request", marks=pytest.mark.prove),
-    pytest.param("busy", marks=pytest.mark.prove)])
+@pytest.mark.prove
+@pytest.mark.parametrize("verdict", ["lose request", "lose answer", "busy"])
 def test_a_request_that_fails_once_is_sent_again(through, proxy, verdict):
     failed = set()
 
@@ -165,6 +167,19 @@ def test_a_server_that_goes_away_is_told_and_may_be_waited_for(through, proxy, a
     assert_whole(through)
 
 
+@pytest.mark.prove
+def test_a_catalogue_behind_a_server_that_goes_away_may_be_waited_for(through, proxy):
+    lsdb = import_lsdb()
+    sky = pa.table({"ra": [1.0, 2.0, 200.0], "dec": [0.0, 1.0, -30.0]})
+    ref = open_store(through).publish(REQUEST, lambda d: write_table_as_collection(
+        sky, d.directory / "hats", "sky") and None).ref
+    path = impatient(through).directory(ref) / "hats"
+    assert len(open_catalog(lsdb, path, ["ra"])) == 3
+    proxy.rule = lambda seen: "lose request"
+    with pytest.raises(TransientError):
+        open_catalog(lsdb, path, ["ra"])
+
+
 def test_bytes_that_break_off_while_they_are_read_are_asked_for_again(through, proxy):
     ref = open_store(through).publish(REQUEST, fill).ref
     proxy.rule = lambda seen: "cut answer" if not proxy.broken and seen.path.endswith(
@@ -220,8 +235,9 @@ def test_a_server_that_is_stopped_makes_every_verb_fail_within_its_limit(s3, mot
 
     request = REQUEST.model_copy(update={"version": 3})
     for prepare, verb in (
-        (moto.stop, lambda s: s.find(ref.address)), (moto.stop, lambda s: s.read_table(ref, "galaxies")),
-        (moto.stop, Store.collect), (bool, lambda s: s.publish(request, fill_and_stop)),
+        (moto.stop, lambda s: s.find(ref.address)),
+        (moto.stop, lambda s: s.read_table(ref, "galaxies")),
+        (bool, lambda s: s.publish(request, fill_and_stop)),
     ):
         prepare()
         try:

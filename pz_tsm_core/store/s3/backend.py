@@ -68,9 +68,11 @@ class S3Backend:
         manifest = entries[MANIFEST]
         stamps = {MANIFEST: Stamp(manifest.size, manifest.etag)}
         if data := self._data(key, manifest.etag):
-            for entry in self._bucket.below(data):
-                token = f"{data.rpartition('/')[2]}-{entry.etag}"
-                stamps[entry.key.removeprefix(f"{data}/")] = Stamp(entry.size, token)
+            listed = entries.values() if data.startswith(key) else self._bucket.below(data)
+            for entry in listed:
+                if entry.key.startswith(f"{data}/"):
+                    token = f"{data.rpartition('/')[2]}-{entry.etag}"
+                    stamps[entry.key.removeprefix(f"{data}/")] = Stamp(entry.size, token)
         return stamps
 
     def read(self, key: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ PART_BYTES = 16 << 20
 _TRANSFER = TransferConfig(
     multipart_threshold=2 * PART_BYTES, multipart_chunksize=PART_BYTES, max_request_concurrency=8)
 _BROKEN_OFF = (HTTPClientError, IncompleteReadError)
+#: Before an object is tried to be created once more, of which it is not known whether it stands.
+_PAUSE_SECONDS = 0.1
 #: As many keys as one request may delete.
 _DELETED_AT_ONCE = 1000
 
@@ -96,6 +99,7 @@ class Bucket:
                     return standing == content
                 if not isinstance(error, FileExistsError):
                     raise
+                time.sleep(_PAUSE_SECONDS)
             else:
                 return True
         raise OSError(errno.EBUSY, f"{key} comes and goes")

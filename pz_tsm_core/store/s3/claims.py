@@ -30,11 +30,15 @@ class Claims:
     def __init__(self, scratch: Path) -> None:
         self._scratch, self._folder = scratch, scratch / _FOLDER
 
-    def make(self, name: str) -> io.FileIO:
-        """Claim a name for as long as this process lives and keeps the file."""
-        with store_lock(self._scratch, fcntl.LOCK_SH):
+    def make(self, name: str) -> io.FileIO | None:
+        """Claim a name for as long as this process lives and keeps the file.
+
+        Gives None where there is no room for it: then others have to wait.
+        """
+        with suppress(OSError), store_lock(self._scratch, fcntl.LOCK_SH):
             self._folder.mkdir(exist_ok=True)
             return claim(self._folder / name)
+        return None
 
     def end(self, name: str) -> None:
         """Give up a claim; to be called when nothing of that name stands on the server."""

@@ -111,7 +111,8 @@ class Hold:
         every = self._bucket.patience.hold_seconds / _RENEWALS
         beat = Beat(every, lambda: (hold := this()) is not None and hold.renew(name))
         weakref.finalize(self, _end, beat, self._quick, self._claims, name, self._pid)
-        weakref.finalize(self, claim.close)
+        if claim:
+            weakref.finalize(self, claim.close)
 
 
 def _end(beat: Beat, bucket: Bucket, claims: Claims, name: str, pid: int) -> None:

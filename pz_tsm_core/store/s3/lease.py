@@ -30,6 +30,7 @@ _FOLDER = ".alone"
 #: Servers tell times in whole seconds, both ends of a span.
 GRAIN_SECONDS = 2.0
 _LONGEST_WAIT_SECONDS = 1.0
+_TOLD_AFTER_SECONDS = 5.0
 
 
 class Lease:
@@ -128,9 +129,11 @@ def wait_while_taken(bucket: Bucket, claims: Claims) -> None:
 
 
 def _wait(waited: float) -> float:
-    """Sleep a little, and a little longer each time."""
+    """Sleep a little, and a little longer each time; say so when it takes long."""
     pause = min(_LONGEST_WAIT_SECONDS, 0.1 + waited / 4)
     time.sleep(pause)
+    if waited < _TOLD_AFTER_SECONDS <= waited + pause:
+        _LOG.warning("somebody is collecting in this store; waiting until they have done")
     return waited + pause
 
 

@@ -19,9 +19,12 @@ _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "403", "Forbidden"})
 #: The caller is not known, or cannot prove who it is.
 _UNKNOWN_CALLER = frozenset({
     "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-    "InvalidSecurity", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed", "NotSignedUp",
-    "AuthFailure", "InvalidClientTokenId",
+    "InvalidSecurity", "AuthorizationHeaderMalformed", "NotSignedUp", "AuthFailure",
+    "InvalidClientTokenId",
 })
+_WRONG_TIME = frozenset({"RequestTimeTooSkewed"})
+#: The condition could not be decided, as somebody else was writing.
+_UNDECIDED = frozenset({"ConditionalRequestConflict"})
 _FULL = frozenset({"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "507"})
 _NO_BUCKET = frozenset({"NoSuchBucket", "InvalidBucketName"})
 _READ_ONLY = frozenset({"MethodNotAllowed", "405"})
@@ -29,6 +32,7 @@ _READ_ONLY = frozenset({"MethodNotAllowed", "405"})
 _ROOM = "room for what the store writes", "make room, or have the quota raised; run again"
 _KEY = ("credentials that this server knows",
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; run again")
+_CLOCK = "a clock near that of the server", "set the clock of this machine; run again"
 _RIGHT = ("the right to do this",
           "let the owner of the bucket grant it, or use other credentials; run again")
 _ANSWER = "an answer of the server", "check the network and AWS_ENDPOINT_URL; run again"
@@ -84,12 +88,12 @@ def _of_answer(answer: boto.ClientError) -> OSError:
     text = f"{code}: {said.get('Message') or answer}"
     if code in _ABSENT:
         return FileNotFoundError(errno.ENOENT, text)
-    if status == 412:
+    if status == 412 or code in _UNDECIDED:
         return FileExistsError(errno.EEXIST, text)
     for codes, number, then in (
         (_NO_BUCKET, errno.ENXIO, _BUCKET), (_DENIED, errno.EPERM, _RIGHT),
         (_READ_ONLY, errno.EROFS, _RIGHT), (_UNKNOWN_CALLER, errno.EACCES, _KEY),
-        (_FULL, errno.ENOSPC, _ROOM),
+        (_WRONG_TIME, errno.EACCES, _CLOCK), (_FULL, errno.ENOSPC, _ROOM),
     ):
         if code in codes:
             return PlaceError(number, text, *then)

@@ -194,7 +194,10 @@ def _copy_columns(there: Ranges, wanted: set[str], path: Path) -> None:
                          expected=", ".join(sorted(wanted)),
                          remedy="correct `sources` of the definition")
         schema = pa.schema(fields, _kept_metadata(file.schema_arrow))
-        with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        # Written fast, for they are read once: dictionaries of floats and ids take long.
+        texts = [field.name for field in fields if pa.types.is_string(field.type)]
+        with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=texts,
+                              write_page_checksum=True) as writer:
             for number in range(file.num_row_groups):
                 _check_group(file.metadata.row_group(number), set(schema.names), there.where)
                 for batch in file.iter_batches(BATCH_ROWS, [number], schema.names):

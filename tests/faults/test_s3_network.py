@@ -201,6 +201,9 @@ def test_who_may_only_read_reads_without_a_hold_and_is_told_when_it_writes(throu
     assert not isinstance(error, TransientError)
     assert "AccessDenied" in problem.found
     assert below(through, ".holds") == []
+    for server in below(through, ".servers"):
+        server.unlink()  # as in a copy of the store alone
+    assert open_store(through).read_table(ref, "galaxies").equals(TABLE)
 
 
 def test_a_server_that_ignores_the_condition_is_found_out_and_refused(s3, proxy, monkeypatch):

@@ -185,7 +185,7 @@ class S3Backend:
         self._lease.require()
         self._quick.delete([f"{key}/{MANIFEST}"])
         point("collect.after_move")
-        self._discarded += [data] if data else []
+        self._discarded += [data] if data.startswith(f"{key}/") else []
         return True
 
     def sweep(self, *, dry_run: bool = False) -> int:

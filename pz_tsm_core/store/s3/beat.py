@@ -1,4 +1,4 @@
-"""What must be done again and again as long as somebody lives."""
+"""What must be done again and again as long as somebody lives, and once more at the end."""
 
 from __future__ import annotations
 
@@ -22,23 +22,34 @@ class Beat:
     Parameters
     ----------
     call : returns False when there is nothing more to do
+    last : is called at the end, unless the process dies before
     """
 
-    def __init__(self, every_seconds: float, call: Callable[[], bool]) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=_beat, args=(self._stop, every_seconds, call), daemon=True, name="pz-tsm beat")
-        self._thread.start()
+    def __init__(
+        self, every_seconds: float, call: Callable[[], bool], last: Callable[[], None] | None = None
+    ) -> None:
+        self._every_seconds, self._call, self._last = every_seconds, call, last
+        self._stop, self._done = threading.Event(), threading.Event()
+        threading.Thread(target=self._run, daemon=True, name="pz-tsm beat").start()
 
-    def stop(self) -> None:
-        """Call it no more; what is being called may still go on."""
+    def end(self, within_seconds: float = 0) -> None:
+        """Let it end, and wait for that no longer than so many seconds."""
         self._stop.set()
+        self._done.wait(within_seconds)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_seconds):
+            if not _tried(self._call):
+                break
+        if self._last:
+            _tried(self._last)
+        self._done.set()
 
 
-def _beat(stop: threading.Event, every_seconds: float, call: Callable[[], bool]) -> None:
-    while not stop.wait(every_seconds):
-        try:
-            if not call():
-                return
-        except OSError as error:  # the next beat tries again
-            _LOG.info("a lease was not renewed: %s", error)
+def _tried(call: Callable[[], bool | None]) -> bool:
+    """Call; False when it says so. What fails is tried again with the next beat."""
+    try:
+        return call() is not False
+    except OSError as error:
+        _LOG.info("a request that nobody waits for failed: %s", error)
+        return True

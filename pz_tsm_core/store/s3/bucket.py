@@ -7,7 +7,6 @@ here through UPath and s3fs. Why the store itself does not go through s3fs: docs
 from __future__ import annotations
 
 import errno
-import io
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,12 @@ from pz_tsm_core.store.s3.place import SCHEME, Patience, Place
 from pz_tsm_core.store.s3.reader import RangeReader
 from pz_tsm_core.store.s3.refusals import as_os_errors
 
-#: Bytes are fetched by so many, and files of twice as many are sent in parts.
+#: Files of twice as many bytes are sent in parts of so many.
 PART_BYTES = 16 << 20
-_TRANSFER = TransferConfig(
-    multipart_threshold=2 * PART_BYTES, multipart_chunksize=PART_BYTES, max_request_concurrency=8)
+_AT_ONCE = 8
+_TRANSFER = TransferConfig(multipart_threshold=2 * PART_BYTES, multipart_chunksize=PART_BYTES,
+                           max_request_concurrency=_AT_ONCE)
+_UPLOADS = 4  # stages that may publish at once in one process
 _BROKEN_OFF = (HTTPClientError, IncompleteReadError)
 #: Before an object is tried to be created once more, of which it is not known whether it stands.
 _PAUSE_SECONDS = 0.1
@@ -49,7 +51,7 @@ class Entry:
     Parameters
     ----------
     key : below the root of the store
-    age_seconds : since it was last written, by the clock of the server alone
+    age_seconds : since it was last written, by the clock of the server alone; NaN if it has none
     """
 
     key: str
@@ -147,8 +149,8 @@ class Bucket:
         """Open an object for random access."""
         with as_os_errors():
             size = self._client.head_object(**self._named(key))["ContentLength"]
-        raw = RangeReader(lambda start, end: self._range(key, start, end), size)
-        return pa.PythonFile(io.BufferedReader(raw, PART_BYTES), mode="r")
+        reader = RangeReader(lambda start, end: self._range(key, start, end), size)
+        return pa.PythonFile(reader, mode="r")
 
     def path(self, key: str) -> UPath:
         """A path with which other libraries open what lies below the key, also on other machines.
@@ -198,9 +200,10 @@ class Bucket:
                 Bucket=self.place.bucket, Prefix=self._prefix(folder), **more)
 
     def _entries(self, page: Any) -> Iterator[Entry]:
-        now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
+        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        now = parsedate_to_datetime(date) if date else None
         for each in page.get("Contents", ()):
-            age = (now - each["LastModified"]).total_seconds()
+            age = (now - each["LastModified"]).total_seconds() if now else nan
             yield Entry(self._relative(each["Key"]), each["Size"], each["ETag"].strip('"'), age)
 
     def _prefix(self, folder: str) -> str:
@@ -229,7 +232,8 @@ def _client(
     session = Session()
     session.register_component("data_loader", _loader())
     return session.create_client("s3", endpoint_url=endpoint or None,
-                                 config=Config(**patience.config))
+                                 config=Config(max_pool_connections=_AT_ONCE * _UPLOADS,
+                                               **patience.config))
 
 
 @cache

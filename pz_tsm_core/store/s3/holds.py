@@ -14,6 +14,7 @@ import re
 import uuid
 import weakref
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 
 from pz_tsm_core.store.faults import point
@@ -22,10 +23,11 @@ from pz_tsm_core.store.s3.beat import Beat, seconds
 from pz_tsm_core.store.s3.bucket import Bucket, Entry
 from pz_tsm_core.store.s3.claims import Claims
 from pz_tsm_core.store.s3.lease import GRAIN_SECONDS, wait_while_taken
+from pz_tsm_core.store.s3.refusals import MAY_NOT_WRITE
 
 _FOLDER = ".holds"
-_MAY_NOT_WRITE = frozenset({errno.EPERM, errno.EROFS})
 _ADDRESS = re.compile(rb"[0-9a-f]{64}")
+_END_SECONDS = 10.0  # for which the end of a process waits, should its server be away
 _RENEWALS = 8  # in the time for which a hold counts
 
 
@@ -63,7 +65,7 @@ class Hold:
             try:
                 self._write(address)
             except OSError as error:
-                if error.errno in _MAY_NOT_WRITE:
+                if error.errno in MAY_NOT_WRITE:
                     return
                 raise
             point("hold.after")
@@ -109,19 +111,26 @@ class Hold:
         self._name, self._written, self._settled = name, set(), set()
         claim, this = self._claims.make(name), weakref.ref(self)
         every = self._bucket.patience.hold_seconds / _RENEWALS
-        beat = Beat(every, lambda: (hold := this()) is not None and hold.renew(name))
-        weakref.finalize(self, _end, beat, self._quick, self._claims, name, self._pid)
+        beat = Beat(every, lambda: (hold := this()) is not None and hold.renew(name),
+                    partial(_remove, self._quick, self._claims, name))
+        weakref.finalize(self, _end, beat, self._pid)
         if claim:
             weakref.finalize(self, claim.close)
 
 
-def _end(beat: Beat, bucket: Bucket, claims: Claims, name: str, pid: int) -> None:
-    """Give up a hold; a child that inherited it leaves it to its parent."""
-    beat.stop()
+def _end(beat: Beat, pid: int) -> None:
+    """Give up a hold; a child that inherited it leaves it to its parent.
+
+    Not in this thread: it may be in the midst of anything when an object is found to be garbage,
+    also of a request, whose locks another one would wait for.
+    """
     if pid == os.getpid():
-        with suppress(OSError):
-            bucket.delete([f"{_FOLDER}/{name}"])
-            claims.end(name)
+        beat.end(_END_SECONDS)
+
+
+def _remove(bucket: Bucket, claims: Claims, name: str) -> None:
+    bucket.delete([f"{_FOLDER}/{name}"])
+    claims.end(name)
 
 
 def held(bucket: Bucket, claims: Claims) -> frozenset[str]:

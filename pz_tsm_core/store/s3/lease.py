@@ -117,7 +117,7 @@ def alone(bucket: Bucket, claims: Claims) -> Iterator[Lease]:
         try:
             yield lease
         finally:
-            beat.stop()
+            beat.end()
             lease.give_back()
 
 

@@ -12,6 +12,9 @@ from botocore import exceptions as boto
 from pz_tsm_core.errors import Code
 from pz_tsm_core.store.refusals import PlaceError
 
+#: Of somebody who is known to the server and may only read.
+MAY_NOT_WRITE = frozenset({errno.EPERM, errno.EROFS})
+
 #: Codes by which servers say that something is not there. A bucket is another matter.
 _ABSENT = frozenset({"NoSuchKey", "NoSuchUpload", "404", "NotFound"})
 #: The caller is known and may not do this.

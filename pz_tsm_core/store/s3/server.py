@@ -9,6 +9,7 @@ import uuid
 from pz_tsm_core.errors import Code
 from pz_tsm_core.store.refusals import PlaceError
 from pz_tsm_core.store.s3.bucket import Bucket, Entry
+from pz_tsm_core.store.s3.refusals import MAY_NOT_WRITE
 
 #: Names of the servers that were asked, each an object: one store may be reached through several.
 SERVERS = ".servers"
@@ -41,11 +42,14 @@ class Server:
         self._trusted = True
 
     def enforces(self) -> bool:
-        """The same as an answer: a server that does not can still be read from."""
+        """The same as an answer; False also when it cannot be known for want of permission.
+
+        A server that does not can still be read from.
+        """
         try:
             self.require()
         except PlaceError as error:
-            if error.code != Code.STORE_UNSUPPORTED:
+            if error.code != Code.STORE_UNSUPPORTED and error.errno not in MAY_NOT_WRITE:
                 raise
             return False
         return True
@@ -71,7 +75,7 @@ class Server:
         listed = self._listed(key)
         if not listed:
             raise _refusal("a listing without an object that was written before")
-        if abs(listed[0].age_seconds) > _MAX_SKEW_SECONDS:
+        if not abs(listed[0].age_seconds) <= _MAX_SKEW_SECONDS:  # nor when it tells no time
             raise _refusal(f"an object that it dates {listed[0].age_seconds:.0f} seconds back "
                            "just after it was written")
 

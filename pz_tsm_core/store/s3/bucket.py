@@ -1,7 +1,7 @@
 """A bucket as the store uses it: small objects whole, files by the folder, one condition.
 
 botocore asks and s3transfer moves files, as below Amazon's own client; others open what stands
-here through UPath and s3fs. Why the store itself does not go through s3fs: docs/adr/014.
+here through UPath and s3fs. Why the store itself does not go through s3fs: docs/adr/015.
 """
 
 from __future__ import annotations

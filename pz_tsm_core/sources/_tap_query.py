@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
 from pz_tsm_core.model.retrieval import FetchLimits
@@ -162,8 +162,11 @@ class Queries:
                     raise passing(Code.SERVICE_REFUSED, self._where, found=str(error),
                                   expected="a job as UWS tells it", remedy="try later") from None
 
-        again = Retrying(retry=retry_if_exception_type(TransientError), reraise=True,
-                         stop=stop_after_attempt(self._reach.limits.retries + 1),
+        def enough(state: RetryCallState) -> bool:
+            return (state.attempt_number > self._reach.limits.retries
+                    or state.upcoming_sleep >= self._reach.deadline.left())
+
+        again = Retrying(retry=retry_if_exception_type(TransientError), stop=enough, reraise=True,
                          wait=wait_random_exponential(multiplier=_SOON, max=_LATE))
         return again(once)
 

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 
 def rows_of(path: Path) -> list[Row]:
-    """Give the rows, with null and NaN as None, and names in small letters.
+    """Give the rows, with null and NaN as None, and names of columns in small letters.
 
     Raises
     ------
@@ -38,12 +38,13 @@ def rows_of(path: Path) -> list[Row]:
 
 
 def _plain(value: Any) -> Any:
-    """The value as Python's own; None where there is none."""
+    """The value as Python's own, text without the blanks around it; None where there is none."""
     from numpy.ma import is_masked
 
     if is_masked(value) or value != value:  # noqa: PLR0124 - what is not a number
         return None
-    return value.item() if hasattr(value, "item") else value
+    own = value.item() if hasattr(value, "item") else value
+    return own.strip() if isinstance(own, str) else own
 
 
 def _check_tags(path: Path) -> None:

@@ -285,13 +285,25 @@ def test_a_server_that_stops_is_given_up_within_the_limit(
     stopped: Callable[[], None], tmp_path: Path, request: pytest.FixtureRequest, way: str
 ) -> None:
     request.getfixturevalue(way)
-    asked = ask(stopped.url)
+    asked, reach = ask(stopped.url), Reach(HASTE, hear=lambda _: stopped())
     offer = look(asked)
+    _is_given_up(lambda: list(service("tap", reach).pull(asked, offer, tmp_path)))
+
+
+def test_a_server_that_stops_while_a_job_runs_is_given_up_within_the_limit(
+    stopped: Callable[[], None], tmp_path: Path, by_job: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Queries._start
+    monkeypatch.setattr(Queries, "_start", lambda *job: (start(*job), stopped()))
+    queries = Queries(Reach(HASTE), stopped.url, "here")
+    _is_given_up(lambda: queries.file("SELECT id FROM pztsm.redshifts", 60_000,
+                                      tmp_path / "rows.xml"))
+
+
+def _is_given_up(call: Callable[[], object]) -> None:
     begun = time.monotonic()
-    tap = service("tap", Reach(HASTE))
-    tap.reach._hear = lambda moved: stopped()
     with pytest.raises(TransientError) as given_up:
-        list(tap.pull(asked, offer, tmp_path))
+        call()
     assert time.monotonic() - begun < HASTE.total_seconds + 5
     assert given_up.value.codes == (Code.SERVICE_TIMEOUT,)
 

@@ -75,6 +75,9 @@ def fetch(  # noqa: PLR0917 - typer calls it by keywords
                   policy=policy_named(policy, "--policy"), access=access, accept=accept,
                   survey_path=survey_path, store=at,
                   limits=FetchLimits(total_seconds=max_seconds), hear=hear, done=tell)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; what came stays: the same command goes on there", err=True)
+        raise
     finally:
         if as_json:
             typer.echo(json.dumps([_facts(each) for each in given]))

@@ -41,7 +41,7 @@ def _source(source: Source) -> tuple[Cell, ...]:
 def _facts(survey: Survey, folder: str | None, held: Sequence[str]) -> dict[str, Cell]:
     seen = survey.footprint
     path = f"survey_path: {folder}, " if folder else ""
-    where = "" if held else ", file: FILE"
+    where, option = "" if held else ", file: FILE", f" --survey-path {folder}" if folder else ""
     return {
         "facility": survey.facility, "release": survey.release, "year": survey.year,
         "footprint": seen.about, "regions": [_region(each) for each in seen.regions],
@@ -56,7 +56,7 @@ def _facts(survey: Survey, folder: str | None, held: Sequence[str]) -> dict[str,
         "flags are told": survey.evidence.flags if survey.evidence else None,
         "unverified": "; ".join(survey.unverified),
         "rank": survey.rank or None, "ordinal": survey.ordinal,
-        "fetch it": f"tsm fetch {survey.key}" if survey.services else "",
+        "fetch it": f"tsm fetch {survey.key}{option}" if survey.services else "",
         "in a recipe": f"redshifts: {{{path}surveys: [{{survey: {survey.key}{where}}}]}}",
         "in Python": f"pz_tsm_core.standardize(table, {survey.key!r}"
                      + (f", survey_path={folder!r})" if folder else ")"),

@@ -56,13 +56,13 @@ def fetch(
     """
     opened, own = as_store(store), own_surveys(survey_path)
     keys = dict.fromkeys([surveys] if isinstance(surveys, str) else surveys)
-    definitions = [get_survey(key, own) for key in keys]
     wanted = checked(Wanted, rows=rows, **(region_of(region) if region else {}))
     problems, given = Problems(), []
-    for survey in definitions:
+    for key in keys:
         try:
+            reach = Reach(limits or FetchLimits(), hear=hear)
             fetched = fetch_survey(
-                opened, survey, wanted, reach=Reach(limits or FetchLimits(), hear=hear),
+                opened, get_survey(key, own), wanted, reach=reach,
                 policy=policy, asked_service=service, access=access, accept=accept)
         except TsmError as error:
             problems.extend(error.problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -67,7 +67,7 @@ class Reading:
         before = self.taken
         for piece in pieces:
             began = self.taken
-            with _kept_if_sound(piece):
+            with _kept_if_sound(piece, where):
                 yield from self._piece(piece, names, where, total)
                 _compare(piece.rows, self.taken - began, f"{where}: {piece.path.name}")
         _compare(total, self.taken - before, where)
@@ -109,14 +109,20 @@ class Reading:
 
 
 @contextmanager
-def _kept_if_sound(piece: Piece) -> Iterator[None]:
-    """Remove a file that could not be read, so that a later try does not go on with it."""
+def _kept_if_sound(piece: Piece, where: str) -> Iterator[None]:
+    """Remove a file that could not be read, so that a later try does not go on with it.
+
+    It is told by the place from which it came: its own path is gone then.
+    """
     try:
         yield
-    except TsmError:
-        if not piece.lent:
-            piece.path.unlink(missing_ok=True)
-        raise
+    except TsmError as error:
+        if piece.lent:
+            raise
+        piece.path.unlink(missing_ok=True)
+        raise type(error)(*(
+            replace(problem, where=problem.where.replace(str(piece.path), where))
+            for problem in error.problems)) from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pz_tsm_core.model.artifact import Access, Principal
 from pz_tsm_core.model.retrieval import FetchLimits, Wanted
 from pz_tsm_core.model.survey import Region
 from pz_tsm_core.remote import Reach
-from pz_tsm_core.retrieval import fetch_survey
+from pz_tsm_core.retrieval import fetch, fetch_survey
 from pz_tsm_core.store import FetchRecords, open_store
 from tests.retrieval.conftest import catalogue, survey_at
 
@@ -294,6 +294,29 @@ def test_a_fetch_that_is_killed_leaves_the_store_as_it_was(web, tmp_path, store,
     web.held = False
     assert fetch_survey(store, survey_at(place), reach=reach).record.rows == 500
     assert list((tmp_path / "store" / "fetches").glob("*[!k]")) == []  # nothing but locks
+
+
+def test_what_cannot_be_read_is_told_by_where_it_came_from(web, store, reach):
+    web.files["empty.csv"] = b"ID,RAJ2000,DEJ2000,z,Q,Name\n"
+    survey = survey_at({"service": "https", "url": web.url("empty.csv")})
+    error = refusal(lambda: fetch_survey(store, survey, reach=reach))
+    assert error.codes == (Code.TABLE_EMPTY,)
+    assert web.url("empty.csv") in error.problems[0].where
+    assert "fetches" not in str(error)
+
+
+def test_an_unknown_survey_keeps_no_other_from_coming(web, store, tmp_path):
+    from tests.retrieval.conftest import DEFINITION
+
+    place = publish(web, catalogue(), tmp_path)
+    folder = tmp_path / "surveys"
+    folder.mkdir()
+    said = f'{{service: https, url: "{place["url"]}"}}'
+    (folder / "deep_field.yaml").write_text(DEFINITION.format(sources=said))
+    error = refusal(lambda: fetch(["nonsense", "deep_field", "gibberish"], survey_path=folder,
+                                  store=store))
+    assert error.codes == (Code.SURVEY_UNKNOWN, Code.SURVEY_UNKNOWN)
+    assert store.products.names() == ("deep_field",)
 
 
 def test_a_page_is_no_catalogue(store, reach):

@@ -186,6 +186,17 @@ class Queries:
         return None
 
 
+@contextmanager
+def understood(where: str) -> Iterator[None]:
+    """Refuse small answers that have other rows, columns or values than were asked for."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise refuse(Code.SERVICE_REFUSED, where, found=f"an answer of another shape: {error}",
+                     expected="the columns and rows that were asked for",
+                     remedy="tell those who run the service") from None
+
+
 def _take_back(url: str, *, over: bool) -> None:
     """Stop a job and have it forgotten: in a few seconds, or by whoever runs the service."""
     session = Reach(_FAREWELL).session

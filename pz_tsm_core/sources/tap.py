@@ -17,7 +17,7 @@ from pz_tsm_core.remote import Reach
 from pz_tsm_core.remote.errors import passing
 from pz_tsm_core.sources._adql import Column, Tables, find, in_box, select
 from pz_tsm_core.sources._pieces import Slice, cut
-from pz_tsm_core.sources._tap_query import Queries
+from pz_tsm_core.sources._tap_query import Queries, understood
 from pz_tsm_core.sources.service import Ask, Offer, Piece, Service
 from pz_tsm_core.surveys.enclosing import box_of
 
@@ -59,14 +59,14 @@ class _There:
         self._where = f"TAP {ask.place.url} {ask.place.table}"
         self.service = Queries(reach, ask.place.url, self._where)
         tables = Tables(ask.place.table)
-        schema = self.service.rows(tables.schema_query)
-        if missing := tables.missing(schema):
-            raise refuse(
-                Code.SERVICE_SCHEMA, self._where, found=f"no table {', '.join(missing)}",
-                expected="what stands in its TAP_SCHEMA",
-                remedy="correct `table` in the definition, with the schema before it")
-        known = tables.columns(schema)
-        self._clause = tables.clause(schema)
+        with understood(self._where):
+            schema = self.service.rows(tables.schema_query)
+            if missing := tables.missing(schema):
+                raise refuse(
+                    Code.SERVICE_SCHEMA, self._where, found=f"no table {', '.join(missing)}",
+                    expected="what stands in its TAP_SCHEMA",
+                    remedy="correct `table` in the definition, with the schema before it")
+            self._clause, known = tables.clause(schema), tables.columns(schema)
         self._columns = {name: column for name in sorted(set(ask.columns.values()))
                          if (column := find(known, name))}
 
@@ -88,8 +88,10 @@ class _There:
 
     def count(self) -> int:
         """Rows in the box that is asked for, or all."""
-        [row] = self.service.rows(select(["COUNT(*) AS n"], self._clause, self._conditions()))
-        return int(row["n"])
+        query = select(["COUNT(*) AS n"], self._clause, self._conditions())
+        with understood(self._where):
+            [row] = self.service.rows(query)
+            return int(row["n"])
 
     def queries(self, rows: int) -> Iterator[tuple[str, int]]:
         """Yield queries that give so many rows together, and how many each of them gives."""
@@ -105,8 +107,9 @@ class _There:
         whole = Slice(self._conditions(), self.count() if self.top else rows)
         if rows <= self._most:
             return [whole]
-        slices = cut(whole, self._clause, self._dividers(), self._most,
-                     partial(self.service.rows, long=rows > LONG))
+        with understood(self._where):
+            slices = cut(whole, self._clause, self._dividers(), self._most,
+                         partial(self.service.rows, long=rows > LONG))
         if (found := sum(one.rows for one in slices)) != whole.rows:
             raise passing(Code.SERVICE_INCOMPLETE, self._where, found=f"{found:,} rows in pieces",
                           expected=f"the {whole.rows:,} rows that it counted before",

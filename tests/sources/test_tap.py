@@ -379,6 +379,20 @@ def test_a_page_of_maintenance_is_no_table(
     assert refused.value.codes == (Code.SERVICE_UNREACHABLE,)
 
 
+@pytest.mark.parametrize("count", [votable({"n": "long"}), votable({"m": "long"}, (3,)),
+                                   votable({"n": "char"}, ("many",))])
+def test_an_answer_of_another_shape_is_refused(
+    queries: Callable[..., tuple[StandIn, Queries]], monkeypatch: pytest.MonkeyPatch, count: bytes
+) -> None:
+    there, _ = queries()
+    answer = StandIn.answer
+    monkeypatch.setattr(StandIn, "answer", lambda self, query: count if "COUNT" in query
+                        else answer(self, query))
+    with pytest.raises(TsmError) as refused:
+        look(ask(there.url, "t", ("id", "z")))
+    assert refused.value.codes == (Code.SERVICE_REFUSED,)
+
+
 ELSEWHERE = votable({"n": "int"}).replace(
     b"<TABLEDATA></TABLEDATA>", b'<FITS><STREAM href="http://{}/secret"/></FITS>')
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -50,4 +51,6 @@ def proxy(moto: Moto) -> Iterator[Proxy]:
     with Proxy(moto.url) as proxy:
         threading.Thread(target=proxy.serve_forever, args=(0.02,), daemon=True).start()
         yield proxy
+        proxy.rule = lambda seen: None
+        gc.collect()  # stores that errors kept give up what they hold while it still answers
         proxy.shutdown()

@@ -240,6 +240,7 @@ def test_a_whole_run_is_untouched_while_others_collect(run, mock_recipe, tmp_pat
 @pytest.mark.prove
 def test_nothing_is_missed_by_many_runs_while_many_collect_and_are_killed(root):
     turns, removed = work_and_collect(root, 60, workers=4, collectors=2, kill=True)
-    assert turns > (500 if isinstance(root, Path) else 20)
-    assert removed > 100
+    few = not isinstance(root, Path)  # every step is a request there
+    assert turns > (20 if few else 500)
+    assert removed > (5 if few else 100)
     assert_whole_at_the_end(root)

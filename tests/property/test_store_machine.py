@@ -256,6 +256,7 @@ TestS3StoreMachine.settings = settings(max_examples=4, stateful_step_count=25, d
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("s3")
 class TestLongS3StoreMachine(S3StoreMachine.TestCase):
-    settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+    settings = settings(max_examples=30, stateful_step_count=40, deadline=None)

@@ -27,7 +27,7 @@ from pz_tsm_core.store.s3.refusals import MAY_NOT_WRITE
 
 _FOLDER = ".holds"
 _ADDRESS = re.compile(rb"[0-9a-f]{64}")
-_END_SECONDS = 10.0  # for which the end of a process waits, should its server be away
+_END_SECONDS = 5.0  # for which the end of a process waits, should its server be away
 _RENEWALS = 8  # in the time for which a hold counts
 
 

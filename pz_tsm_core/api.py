@@ -132,23 +132,30 @@ def own_survey(
     quality: str | int = Quality.SECURE,
     z_err: str | None = None,
     id: str | None = None,  # noqa: A002 - the recipe's word
+    pos_err: str | None = None,
+    snr: str | None = None,
+    year: int | None = None,
     **kinds: str,
 ) -> Survey:
     """Say which column of your own table is what, so that `standardize` takes it.
 
     Parameters
     ----------
-    ra, dec, z, z_err, id : names of columns; positions in degrees, ICRS
+    ra, dec, z, z_err, id, pos_err, snr : names of columns; positions in degrees, ICRS, and their
+        error on each axis in arcsec
     quality : a column that holds 0-4, or one value for all rows
+    year : in which the redshifts came out
     kinds : `object_class` and `instrument_type` of all rows, galaxy and s unless told
     """
-    columns = {"ra": ra, "dec": dec, "z": z, "z_err": z_err, "id": id}
+    columns = {"ra": ra, "dec": dec, "z": z, "z_err": z_err, "id": id,
+               "pos_err": pos_err, "snr": snr}
     constant = {} if isinstance(quality, str) else {"quality": quality}
     if isinstance(quality, str):
         columns["quality"] = quality
     named = {key: column for key, column in columns.items() if column}
     return survey_of_table(
-        checked(UserTable, name=name, file="in memory", columns=named, **constant, **kinds)
+        checked(UserTable, name=name, file="in memory", columns=named, year=year, **constant,
+                **kinds)
     )
 
 

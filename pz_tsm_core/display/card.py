@@ -9,7 +9,8 @@ from typing import Any
 from pz_tsm_core.citations import cite
 from pz_tsm_core.display.listing import BY_HAND, trust
 from pz_tsm_core.display.page import Cell, Grid, Page
-from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Region, RuleList, Source, Survey
+from pz_tsm_core.model.native_columns import AngleColumn, NumberColumn, PositionErrorColumn
+from pz_tsm_core.model.survey import Region, RuleList, Source, Survey
 
 _QUANTITIES = ("quality", "object_class", "instrument_type")
 
@@ -96,6 +97,9 @@ def _named(survey: Survey) -> Iterator[tuple[str, tuple[str, ...], str, Cell, tu
             valid = tuple(limit if math.isfinite(limit) else None for limit in number.valid)
             yield (name, number.natives, what, [told_null(null) for null in number.nulls],
                    (valid[0], valid[1]))
+    for name, side in columns.beside.items():
+        unit = side.unit if isinstance(side, PositionErrorColumn) else ""
+        yield name, (side.from_,), unit, [told_null(null) for null in side.nulls], nothing
     if columns.native_flag:
         yield "native_flag", (columns.native_flag.from_,), "", None, nothing
     for name in columns.others:

@@ -93,7 +93,10 @@ class UserTable(TableSource):
     """A user's own redshift table: which column is what, and how far to trust it."""
 
     name: Name
-    columns: dict[Literal["id", "ra", "dec", "z", "z_err", "quality"], Path]
+    columns: dict[
+        Literal["id", "ra", "dec", "z", "z_err", "quality", "pos_err", "snr"], Path
+    ]  # pos_err in arcsec
+    year: int | None = Field(default=None, ge=1900, le=2200)  # in which the redshifts came out
     quality: Quality = Quality.SECURE  # of every row, unless a column says otherwise
     object_class: ObjectClass = ObjectClass.GALAXY
     instrument_type: InstrumentType = InstrumentType.SPECTROSCOPIC

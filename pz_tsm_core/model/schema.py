@@ -63,6 +63,11 @@ MEASUREMENT = (
     Column("instrument_type", pa.string(), "s spectroscopic, g grism, p photometric",
            nullable=False),
     Column("native_flag", pa.string(), "Flag as the survey gave it", ucd="meta.code.qual"),
+    Column("pos_err", pa.float64(), "Error of the position on each axis, 1 sigma", "arcsec",
+           "stat.error;pos.eq"),
+    Column("snr", pa.float64(), "Signal-to-noise ratio of the spectrum", ucd="stat.snr"),
+    Column("year", pa.int16(), "Year of the survey's release", "yr", "time.release"),
+    Column("survey_rank", pa.int16(), "Rank of the survey: the larger is preferred"),
 )
 
 GALAXY_ID = Column("galaxy_id", pa.int64(), "Id of the galaxy (group of measurements)",

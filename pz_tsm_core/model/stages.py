@@ -59,19 +59,19 @@ class Stage:
 #: The native table, read and checked.
 RETRIEVE = Stage("retrieve", 1, ("pyarrow", "astropy"))
 #: Standard columns on one quality scale.
-STANDARDIZE = Stage("standardize", 1, ("pyarrow",))
+STANDARDIZE = Stage("standardize", 2, ("pyarrow",))
 #: Measurements, galaxies and pairs.
-COMBINE = Stage("combine", 1, ("scipy",))
+COMBINE = Stage("combine", 2, ("scipy",))
 #: The galaxies as HATS with margin.
-PARTITION = Stage("partition", 1, ("hats",))
+PARTITION = Stage("partition", 2, ("hats",))
 #: Each galaxy with its LSST object.
-CROSSMATCH = Stage("crossmatch", 1, ("lsdb", "hats"))
+CROSSMATCH = Stage("crossmatch", 2, ("lsdb", "hats"))
 #: Dereddened magnitudes of what matched.
-CORRECT = Stage("correct", 1, ("dustmaps", "astropy", "scipy", "numpy"))
+CORRECT = Stage("correct", 2, ("dustmaps", "astropy", "scipy", "numpy"))
 #: Every galaxy on exactly one side.
-SPLIT = Stage("split", 1)
+SPLIT = Stage("split", 2)
 #: Files for photo-z codes.
-EXPORT = Stage("export", 1, ("pyarrow", "h5py"))
+EXPORT = Stage("export", 2, ("pyarrow", "h5py"))
 #: Metrics, the page that shows them, and whom to cite.
 REPORT = Stage("report", 2, ("matplotlib", "jinja2"))
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from pz_tsm_core.model.artifact import Value, sha256_of
+from pz_tsm_core.model.native_columns import SurveyColumns, Text
 from pz_tsm_core.model.policy import Name
 from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
 
@@ -23,131 +21,8 @@ from pz_tsm_core.model.quality import InstrumentType, ObjectClass, Quality
 USER_ORDINAL = 1_000_000
 
 ChoiceT = TypeVar("ChoiceT")
-Text = Annotated[str, StringConstraints(min_length=1)]
 Ra = Annotated[float, Field(ge=0, le=360)]
 Dec = Annotated[float, Field(ge=-90, le=90)]
-
-
-def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-class NativeColumns(Value):
-    """Base of what says from which native column a standard column comes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class IdColumns(NativeColumns):
-    """The native column, or columns together, that name a row within the survey."""
-
-    from_: Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)] = Field(
-        alias="from", min_length=1
-    )
-
-
-class TextColumn(NativeColumns):
-    """A native column that is kept as text."""
-
-    from_: Text = Field(alias="from")
-
-
-class NumberColumn(NativeColumns):
-    """A number: a native column, the first of several, or a formula; and which values count.
-
-    Parameters
-    ----------
-    first_of : native columns of which the first that holds a value that counts is taken
-    unit : km/s for a velocity c z, which becomes a redshift; else a pure number
-    cast : "number" where the native column is text that holds numbers
-    nulls : values that stand for "not known", compared in the type of the native column
-    valid : smallest and largest redshift that is believed
-    """
-
-    from_: Text | None = Field(default=None, alias="from")
-    first_of: tuple[Text, ...] = ()
-    formula: Text | None = None
-    unit: Literal["", "km/s"] = ""
-    cast: Literal["number"] | None = None
-    nulls: tuple[float | str, ...] = ()
-    valid: tuple[float, float] = (-math.inf, math.inf)
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> NumberColumn:
-        if sum(map(bool, (self.from_, self.formula, self.first_of))) != 1:
-            raise ValueError("exactly one of `from`, `first_of` and `formula`")
-        if any(isinstance(null, str) for null in self.nulls) and self.cast is None:
-            raise ValueError("`cast: number` beside a sentinel that is text")
-        if not self.valid[0] < self.valid[1]:
-            raise ValueError("`valid` as [smallest, largest]")
-        return self
-
-    @property
-    def natives(self) -> tuple[str, ...]:
-        """Native columns that are taken as they are; those of a formula stand among `others`."""
-        return (self.from_,) if self.from_ else self.first_of
-
-
-class AngleColumn(NativeColumns):
-    """One coordinate: a native column of numbers or sexagesimal text, or its parts in several.
-
-    Parameters
-    ----------
-    parts : hours or degrees, minutes and seconds; before them, if need be, a column of signs
-    unit : deg and hour for numbers, hms and dms for sexagesimal text and parts
-    """
-
-    from_: Text | None = Field(default=None, alias="from")
-    parts: tuple[Text, ...] = ()
-    unit: Literal["deg", "hour", "hms", "dms"]
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> AngleColumn:
-        if (self.from_ is None) == (not self.parts):
-            raise ValueError("exactly one of `from` and `parts`")
-        if self.parts and (len(self.parts) not in (3, 4) or self.unit not in ("hms", "dms")):
-            raise ValueError("`parts` as three columns, or a sign and three, of unit hms or dms")
-        return self
-
-    @property
-    def natives(self) -> tuple[str, ...]:
-        """Native columns that it is made of."""
-        return (self.from_,) if self.from_ else self.parts
-
-
-class SurveyColumns(Value):
-    """Which native column, or what made of several, is which standard column.
-
-    Parameters
-    ----------
-    frame : of ra and dec; fk4 for the equinox B1950
-    epoch : Julian year at which positions in fk4 were measured
-    others : native columns that only rules and formulas read
-    """
-
-    id: IdColumns | None = None
-    ra: AngleColumn
-    dec: AngleColumn
-    frame: Literal["icrs", "fk4"] = "icrs"
-    epoch: float | None = Field(default=None, ge=1900, le=2100)
-    z: NumberColumn
-    z_err: NumberColumn | None = None
-    native_flag: TextColumn | None = None
-    others: tuple[Text, ...] = ()
-
-    @model_validator(mode="after")
-    def _epoch_of_fk4(self) -> SurveyColumns:
-        if (self.frame == "fk4") != (self.epoch is not None):
-            raise ValueError("an `epoch` beside `frame: fk4`, and nowhere else")
-        return self
-
-    @property
-    def natives(self) -> frozenset[str]:
-        """Every native column that is named."""
-        named = {name for column in (self.ra, self.dec, self.z, self.z_err)
-                 if column is not None for name in column.natives}
-        flag = {self.native_flag.from_} if self.native_flag else set()
-        return frozenset(named | flag).union(self.id.from_ if self.id else (), self.others)
 
 
 class Rule(Value, Generic[ChoiceT]):
@@ -261,6 +136,7 @@ class Survey(Value):
     Parameters
     ----------
     ordinal : place in the registry, never changed and never used again; the smallest names a galaxy
+    year : of the release; null where nobody knows it
     citation : ADS bibcodes; none for a table of the user's own
     acknowledgement : the sentence that the survey asks for in papers; empty where it asks none
     rank : breaks ties between surveys, the larger is preferred
@@ -276,7 +152,7 @@ class Survey(Value):
     name: Text
     facility: Text
     release: Text
-    year: int = Field(ge=1900, le=2200)
+    year: int | None = Field(ge=1900, le=2200)
     citation: tuple[Text, ...] = ()
     doi: tuple[Text, ...] = ()
     acknowledgement: str = ""
@@ -285,7 +161,7 @@ class Survey(Value):
     sources: tuple[Source, ...] = ()
     evidence: Evidence | None = None
     unverified: tuple[Text, ...] = ()
-    rank: int = 0
+    rank: int = Field(default=0, ge=-(2**15), lt=2**15)
     columns: SurveyColumns
     #: Behind `columns`, with which it is compared.
     types: dict[Text, Literal["int", "float", "text", "bool"]] = Field(default_factory=dict)
@@ -316,7 +192,7 @@ class Survey(Value):
 
     @property
     def native_columns(self) -> frozenset[str]:
-        """Every native column that the definition names; together they are a native row."""
+        """Every native column that the definition names."""
         return self.columns.natives
 
     @property

@@ -47,10 +47,11 @@ class Identity:
 def identify(table: pa.Table, survey: Survey) -> Identity:
     """Name every row of a native table, whatever the order of the rows.
 
-    Rows that repeat a key are told apart by their bytes: all native columns that the survey
-    names. Rows that are equal in all of these are interchangeable; they get ranks of their own.
+    Rows that repeat a key are told apart by their bytes: the native columns that the survey
+    names, but for those beside position and redshift. Rows that are equal in all of these are
+    interchangeable; they get ranks of their own.
     """
-    native = table.select(sorted(survey.native_columns))
+    native = table.select(sorted(survey.columns.identity))
     columns = survey.columns.id.from_ if survey.columns.id else ()
     native_id = key_text(native, columns) if columns else pa.nulls(len(table), pa.string())
     native_key = _fill(native_id, native)

@@ -13,13 +13,22 @@ from astropy.constants import c
 from astropy.coordinates import FK4, ICRS, Angle, SkyCoord
 
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.model.survey import AngleColumn, NumberColumn, SurveyColumns
+from pz_tsm_core.model.native_columns import (
+    AngleColumn,
+    HeldNumber,
+    NumberColumn,
+    PositionErrorColumn,
+    SideColumn,
+    SurveyColumns,
+)
 from pz_tsm_core.rules import Expression
 
 Floats = npt.NDArray[np.float64]
 
 #: km/s; exact by definition of the metre.
 SPEED_OF_LIGHT = c.to_value(u.km / u.s)
+
+_ARCSEC = {"arcsec": 1.0, "deg": 3600.0, "mas": 0.001}
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 
@@ -51,7 +60,24 @@ def numbers(native: pa.Table, column: NumberColumn, formula: Expression | None) 
     return chosen
 
 
-def _cast(native: pa.Table, name: str, column: NumberColumn) -> pa.ChunkedArray:
+def number_beside(native: pa.Table, column: SideColumn) -> Floats:
+    """A number beside position and redshift, NaN where it is not known, shape (n,).
+
+    Errors of positions are in arcsec; what is infinite or negative is not known.
+
+    Raises
+    ------
+    TsmError
+        as `numbers`
+    """
+    values = _known(_cast(native, column.from_, column), column)
+    if isinstance(column, PositionErrorColumn):
+        values = values * _ARCSEC[column.unit]
+    with np.errstate(invalid="ignore"):
+        return np.where((values >= 0) & (values < np.inf), values, np.nan)
+
+
+def _cast(native: pa.Table, name: str, column: HeldNumber) -> pa.ChunkedArray:
     """The native column; text that is declared to hold numbers becomes them."""
     values = native[name]
     if column.cast is None or not pa.types.is_string(values.type):
@@ -69,7 +95,7 @@ def _cast(native: pa.Table, name: str, column: NumberColumn) -> pa.ChunkedArray:
     return known.cast(pa.float64())
 
 
-def _known(values: pa.ChunkedArray, column: NumberColumn) -> Floats:
+def _known(values: pa.ChunkedArray, column: HeldNumber) -> Floats:
     """Values as float64, NaN for nulls and for the survey's sentinels."""
     if pa.types.is_null(values.type):  # a CSV column without any value
         values = values.cast(pa.float64())

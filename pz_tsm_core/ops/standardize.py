@@ -12,19 +12,24 @@ import pyarrow as pa
 
 from pz_tsm_core.errors import Code, Problems, nearest
 from pz_tsm_core.model.artifact import Rows
+from pz_tsm_core.model.native_columns import AngleColumn, NumberColumn
 from pz_tsm_core.model.schema import MEASUREMENT_SCHEMA
-from pz_tsm_core.model.survey import AngleColumn, NumberColumn, Survey
+from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops.decide import decide, hits, refuse_undecided, undecided_values
 from pz_tsm_core.ops.identify import identify, row_ids
 from pz_tsm_core.ops.native_row import native_text
-from pz_tsm_core.ops.native_values import SHOWN, Floats, numbers, positions
+from pz_tsm_core.ops.native_values import SHOWN, Floats, number_beside, numbers, positions
 from pz_tsm_core.rules import Kind, column_kinds
 from pz_tsm_core.surveys import SurveyRules, survey_rules
 
 Mask = npt.NDArray[np.bool_]
 
 #: How files write the units of angles that are plain numbers.
-_UNITS = {"deg": ("deg", "degree", "degrees"), "hour": ("h", "hour", "hours", "hourangle")}
+_UNITS = {
+    "deg": ("deg", "degree", "degrees"), "hour": ("h", "hour", "hours", "hourangle"),
+    "arcsec": ("arcsec", "arcsecond", "arcseconds"),
+    "mas": ("mas", "milliarcsec", "milliarcsecond", "milliarcseconds"),
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ def standardize(
         "ra": rows.ra[kept], "dec": rows.dec[kept], "z": rows.z[kept],
         "z_err": _z_err(native, survey, survey_rules(survey)),
         "native_flag": _native_flag(native, survey),
+        **_beside(native, survey),
         **{name: match.values(_type(name)) for name, match in decided.items()},
     })
     account = Rows(taken=len(table), given=len(result), dropped=rows.dropped)
@@ -160,16 +166,24 @@ def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
 
 
 def _check_units(table: pa.Table, survey: Survey) -> None:
-    """Refuse coordinates that the file itself says are in another unit than the definition."""
+    """Refuse angles that the file itself says are in another unit than the definition."""
     problems = Problems()
-    for column in (survey.columns.ra, survey.columns.dec):
-        for name in column.natives if column.unit in _UNITS else ():
-            unit = (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip()
-            if unit and unit.lower() not in _UNITS[column.unit]:
-                problems.add(Code.TABLE_UNIT, f"survey {survey.key}, column {name}",
-                             found=f"the unit `{unit}`", expected=column.unit,
-                             remedy=f"convert the column to {column.unit}, or correct the unit")
+    for name, wanted in _angles(survey):
+        unit = (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip()
+        if unit and unit.lower() not in _UNITS[wanted]:
+            problems.add(Code.TABLE_UNIT, f"survey {survey.key}, column {name}",
+                         found=f"the unit `{unit}`", expected=wanted,
+                         remedy=f"convert the column to {wanted}, or correct the unit")
     problems.raise_if_any()
+
+
+def _angles(survey: Survey) -> Iterator[tuple[str, str]]:
+    """Native columns that hold angles as plain numbers, each with its unit."""
+    for column in (survey.columns.ra, survey.columns.dec):
+        if column.unit in _UNITS:
+            yield from ((name, column.unit) for name in column.natives)
+    if survey.columns.pos_err is not None:
+        yield survey.columns.pos_err.from_, survey.columns.pos_err.unit
 
 
 def _number_columns(survey: Survey) -> Iterator[tuple[str, str]]:
@@ -183,6 +197,7 @@ def _number_columns(survey: Survey) -> Iterator[tuple[str, str]]:
         number: NumberColumn | None = getattr(columns, name)
         if number is not None and number.cast is None:
             yield from ((name, native) for native in number.natives)
+    yield from ((name, side.from_) for name, side in columns.beside.items() if side.cast is None)
 
 
 def _leaving(ra: Floats, dec: Floats, z: Floats, valid: tuple[float, float]) -> dict[str, Mask]:
@@ -245,8 +260,17 @@ def _native_flag(native: pa.Table, survey: Survey) -> pa.Array:
     return native_text(native[survey.columns.native_flag.from_])
 
 
+def _beside(native: pa.Table, survey: Survey) -> dict[str, pa.Array]:
+    """What stands beside position and redshift, null where it is not known or not told."""
+    beside = {name: pa.nulls(len(native), _type(name)) for name in ("pos_err", "snr")}
+    for name, column in survey.columns.beside.items():
+        beside[name] = pa.array(number_beside(native, column), from_pandas=True)
+    return beside
+
+
 def _measurements(survey: Survey, length: int, columns: dict[str, Any]) -> pa.Table:
-    same = {"survey": survey.key, "survey_ordinal": survey.ordinal, "release": survey.release}
+    same = {"survey": survey.key, "survey_ordinal": survey.ordinal, "release": survey.release,
+            "year": survey.year, "survey_rank": survey.rank}
     arrays = {
         **{name: pa.repeat(pa.scalar(value, _type(name)), length) for name, value in same.items()},
         **{name: pa.array(values, _type(name)) for name, values in columns.items()},

@@ -62,6 +62,8 @@ def _units(survey: Survey) -> dict[str, str]:
     for number in (columns.z, columns.z_err):
         if number is not None:
             units |= dict.fromkeys(number.natives, number.unit)
+    if columns.pos_err is not None:
+        units[columns.pos_err.from_] = columns.pos_err.unit
     return units
 
 

@@ -16,7 +16,8 @@ from pz_tsm_core.errors import Code, TsmError, nearest, refuse
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.artifact import Value
 from pz_tsm_core.model.document import build
-from pz_tsm_core.model.survey import Region, Text
+from pz_tsm_core.model.native_columns import Text
+from pz_tsm_core.model.survey import Region
 from pz_tsm_core.surveys.moc import is_moc, moc_of_file, moc_of_text
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,30}$")]

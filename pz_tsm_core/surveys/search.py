@@ -90,9 +90,10 @@ def _answers(survey: Survey, wanted: Search) -> dict[str, bool | None]:
 
 
 def _has_words(survey: Survey, words: str) -> bool:
-    said = " ".join((survey.key, survey.name, survey.facility, survey.release, str(survey.year),
-                     survey.footprint.about)).casefold()
-    return all(word in said for word in words.casefold().split())
+    said = (survey.key, survey.name, survey.facility, survey.release, survey.footprint.about,
+            str(survey.year or ""))
+    text = " ".join(said).casefold()
+    return all(word in text for word in words.casefold().split())
 
 
 def _meets(

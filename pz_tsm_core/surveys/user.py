@@ -114,6 +114,9 @@ def survey_of_table(table: UserTable) -> Survey:
         columns["z_err"] = {"from": table.columns["z_err"], "nulls": [0], "valid": _Z_ERR}
     if "quality" in table.columns:
         columns["native_flag"] = {"from": table.columns["quality"]}
+    for name in ("pos_err", "snr"):
+        if name in table.columns:
+            columns[name] = {"from": table.columns[name]}
     return Survey.model_validate({
         "schema": 1,
         "key": table.name,
@@ -121,7 +124,7 @@ def survey_of_table(table: UserTable) -> Survey:
         "name": table.name,
         "facility": "user",
         "release": "user",
-        "year": 2000,
+        "year": table.year,
         "columns": columns,
         "quality": _quality(table),
         "object_class": {"otherwise": table.object_class, "source": _SOURCE},

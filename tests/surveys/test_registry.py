@@ -63,6 +63,7 @@ def test_the_existing_pipelines_rule_file_names_no_other(shared_data):
 def test_a_survey_says_what_it_rests_on(key):
     survey = get_survey(key)
     assert survey.citation
+    assert survey.year
     assert survey.sources
     assert survey.types.keys() == survey.native_columns
     assert survey.evidence or survey.unverified

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.native_columns import SideColumn, SurveyColumns
 from pz_tsm_core.ops.identify import galaxy_ids, identify, row_ids
 from pz_tsm_core.ops.native_row import row_bytes
 from pz_tsm_core.ops.standardize import standardize
@@ -162,6 +163,32 @@ def test_no_id_depends_on_the_order_of_rows(rows, seed):
     measured = standardize(table, survey).table
     assert measured.equals(standardize(shuffled, survey).table)
     assert len(pc.unique(measured["row_id"])) == len(rows)
+
+
+@settings(max_examples=50, deadline=None)
+@given(ids=st.lists(st.sampled_from(["A", "B", None]), min_size=1, max_size=8),
+       named=st.sets(st.sampled_from(["pos_err", "snr"])), data=st.data())
+def test_no_id_changes_when_a_definition_learns_of_numbers_beside(ids, named, data):
+    survey = get_survey("vandels")
+    columns = survey.columns.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    columns |= {name: {"from": f"my {name}"} for name in named}
+    learned = survey.model_copy(update={"columns": SurveyColumns.model_validate(columns)})
+    table = vandels(ids, zspec=[1.0] * len(ids), alpha=[1.0] * len(ids))
+    values = st.lists(st.floats(), min_size=len(ids), max_size=len(ids))
+    for name in sorted(named):
+        table = table.append_column(f"my {name}", pa.array(data.draw(values)))
+    assert learned.native_columns == survey.native_columns | {f"my {name}" for name in named}
+    before, after = standardize(table, survey).table, standardize(table, learned).table
+    known = ["row_id", "native_key", "native_rank", "z"]
+    assert after.select(known).equals(before.select(known))
+
+
+def test_a_number_beside_that_rules_read_as_well_is_part_of_the_row():
+    columns = get_survey("vandels").columns
+    both = columns.model_copy(update={"snr": SideColumn.model_validate({"from": "sn"})})
+    assert both.identity == columns.identity
+    both = both.model_copy(update={"others": ("sn",)})
+    assert both.identity == columns.identity | {"sn"}
 
 
 def test_a_survey_without_declared_ids_is_keyed_by_its_rows():

@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from pz_tsm_core.errors import Code, TsmError
-from pz_tsm_core.model.survey import NumberColumn, SurveyColumns
+from pz_tsm_core.model.native_columns import NumberColumn, SurveyColumns
 from pz_tsm_core.ops.native_values import numbers, positions
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pz_tsm_core.api import own_survey
 from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.native_columns import SurveyColumns
 from pz_tsm_core.model.schema import MEASUREMENT_SCHEMA
 from pz_tsm_core.ops.standardize import standardize
 from pz_tsm_core.surveys import get_survey
@@ -111,3 +113,56 @@ def test_chunks_slices_and_other_spellings_of_a_type_change_nothing():
     wide = table(QUALITY=pa.array([4, 3, 2, 6], pa.float64()),
                  SPECID=pa.array(["1", "2 ", "3", "4"], pa.large_string()))
     assert standardize(wide, SURVEY).table.equals(expected)
+
+
+def with_numbers_beside(**columns):
+    columns = SURVEY.columns.model_dump(mode="json", by_alias=True, exclude_defaults=True) | columns
+    return SURVEY.model_copy(update={"columns": SurveyColumns.model_validate(columns)})
+
+
+@pytest.mark.parametrize(("unit", "arcsec"), [("arcsec", 1.0), ("deg", 3600.0), ("mas", 0.001)])
+def test_numbers_beside_that_make_no_sense_are_null_and_errors_are_in_arcsec(unit, arcsec):
+    survey = with_numbers_beside(pos_err={"from": "e", "unit": unit, "nulls": [99]},
+                                 snr={"from": "sn", "cast": "number", "nulls": ["none"]})
+    native = pa.table({
+        "SPECID": range(6), "RA_deg": np.arange(6.0), "DEC_deg": np.zeros(6),
+        "Z": np.full(6, 0.1), "QUALITY": [4] * 6,
+        "e": [0.5, None, np.nan, np.inf, -1.0, 99.0], "sn": ["7.5", "none", "-1", "0", "", None],
+    })
+    rows = standardize(native, survey).table.sort_by("native_id")
+    assert rows["pos_err"].to_pylist() == [0.5 * arcsec, None, None, None, None, None]
+    assert rows["snr"].to_pylist() == [7.5, None, None, 0.0, None, None]
+
+
+def test_numbers_beside_that_no_definition_names_are_null():
+    rows = standardize(table(), SURVEY).table
+    assert rows["pos_err"].null_count == rows["snr"].null_count == 4
+    assert set(rows["year"].to_pylist()) == {SURVEY.year}
+    assert set(rows["survey_rank"].to_pylist()) == {SURVEY.rank}
+
+
+def test_a_number_beside_of_a_wrong_type_or_unit_is_told():
+    survey = with_numbers_beside(pos_err={"from": "e"}, snr={"from": "sn"})
+    with pytest.raises(TsmError) as caught:
+        standardize(table(e=["a"] * 4, sn=["b"] * 4), survey)
+    assert caught.value.codes == (Code.TABLE_COLUMN_TYPE,) * 2
+    native = table(e=[1.0] * 4, sn=[1.0] * 4)
+    place = native.schema.get_field_index("e")
+    marked = native.schema.field("e").with_metadata({"unit": "mas"})
+    with pytest.raises(TsmError) as caught:
+        standardize(native.set_column(place, marked, native["e"]), survey)
+    assert caught.value.codes == (Code.TABLE_UNIT,)
+
+
+def test_a_users_table_has_numbers_beside_and_the_year_that_it_states_or_none():
+    native = pa.table({"RA": [1.0], "DEC": [2.0], "Z": [0.5], "e": [0.1], "sn": [3.0]})
+    columns = {"ra": "RA", "dec": "DEC", "z": "Z"}
+    plain = standardize(native, own_survey("mine", **columns)).table
+    survey = own_survey("mine", **columns, pos_err="e", snr="sn", year=2026)
+    told = standardize(native, survey).table
+    names = ["pos_err", "snr", "year", "survey_rank"]
+    assert plain.select(names).to_pylist() == [
+        {"pos_err": None, "snr": None, "year": None, "survey_rank": 0}]
+    assert told.select(names).to_pylist() == [
+        {"pos_err": 0.1, "snr": 3.0, "year": 2026, "survey_rank": 0}]
+    assert told["row_id"].equals(plain["row_id"])

@@ -20,6 +20,7 @@ from pz_tsm_core.ops.identify import identify, row_ids
 from pz_tsm_core.ops.native_row import native_text
 from pz_tsm_core.ops.native_values import SHOWN, Floats, number_beside, numbers, positions
 from pz_tsm_core.rules import Kind, column_kinds
+from pz_tsm_core.sphere import spatial_index
 from pz_tsm_core.surveys import SurveyRules, survey_rules
 
 Mask = npt.NDArray[np.bool_]
@@ -38,7 +39,8 @@ class Standardized:
 
     Parameters
     ----------
-    table : `model.schema.MEASUREMENT`, sorted by row_id
+    table : `model.schema.MEASUREMENT`, along the sphere: sorted by the HEALPix number of ra and
+        dec (order 29, nested; `sphere.spatial_index`) and, where that is equal, by row_id
     rows : native rows in, measurements out, the others by their reason for leaving
     rule_hits : `quality: ZWARN == 0` -> measurements that the rule decided, `quality: otherwise`
         -> those that none did; every rule is listed, also with 0
@@ -75,6 +77,9 @@ def standardize(
     table: pa.Table, survey: Survey, *, bad_positions: Literal["refuse", "drop"] = "refuse"
 ) -> Standardized:
     """Bring a native table to the standard columns; the order of its rows does not matter.
+
+    The result is sorted along the sphere, so that whoever reads several of them side by side meets
+    all measurements of one place together.
 
     A row leaves as `no_redshift` (null, NaN, infinite or a sentinel of the survey), as
     `redshift_out_of_range`, or, where bad positions are dropped and not refused, as `no_position`
@@ -277,7 +282,9 @@ def _measurements(survey: Survey, length: int, columns: dict[str, Any]) -> pa.Ta
     }
     table = pa.table([arrays[name] for name in MEASUREMENT_SCHEMA.names],
                      schema=MEASUREMENT_SCHEMA)
-    return table.sort_by("row_id").combine_chunks()
+    along = spatial_index(table["ra"].to_numpy(), table["dec"].to_numpy())
+    order = np.lexsort((table["row_id"].to_numpy(), along))
+    return table.take(pa.array(order)).combine_chunks()
 
 
 def _type(name: str) -> pa.DataType:

@@ -15,11 +15,12 @@ import cdshealpix
 import numpy as np
 import numpy.typing as npt
 
+from pz_tsm_core import sphere
 from pz_tsm_core.hats_layout import hats
 
 Int64s = npt.NDArray[np.int64]
 
-INDEX_ORDER = 29  # of `_healpix_29`
+INDEX_ORDER = sphere.INDEX_ORDER
 
 
 class Tile(NamedTuple):

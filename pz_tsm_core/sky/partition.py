@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cdshealpix
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy import units
-from astropy.coordinates import Latitude, Longitude
 
 from pz_tsm_core.errors import Code, Problems, refuse
 from pz_tsm_core.hats_layout import hats
-from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile, cell_order, cells_of, on_border
+from pz_tsm_core.sky.margin import Int64s, Tile, cell_order, cells_of, on_border
+from pz_tsm_core.sphere import INDEX_ORDER, spatial_index
 from pz_tsm_core.store import PARQUET
 
 SPATIAL_INDEX_COLUMN = hats.pixel_math.spatial_index.SPATIAL_INDEX_COLUMN  # `_healpix_29`
@@ -100,14 +98,6 @@ def write_partition(collection: Collection, tile: Tile, table: pa.Table) -> Part
     _check_inside(collection, tile, index)
     write_parquet(collection.catalog_path, tile, indexed)
     return _describe(collection, tile, indexed, index)
-
-
-def spatial_index(ra: npt.ArrayLike, dec: npt.ArrayLike) -> Int64s:
-    """`_healpix_29` of ICRS positions in degrees."""
-    cells: Int64s = cdshealpix.lonlat_to_healpix(
-        Longitude(ra, units.deg), Latitude(dec, units.deg), INDEX_ORDER
-    ).astype(np.int64)
-    return cells
 
 
 def plan_partitions(index: Int64s, rows_per_partition: int, highest_order: int) -> list[Tile]:

@@ -3,6 +3,9 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy import units as u
+from astropy.coordinates import Latitude, Longitude
+from cdshealpix import lonlat_to_healpix
 
 from pz_tsm_core.api import own_survey
 from pz_tsm_core.errors import Code, TsmError
@@ -26,13 +29,26 @@ def refusal(native, **options):
     return caught.value
 
 
-def test_the_result_has_exactly_the_standard_columns_sorted_by_id():
+def test_the_result_has_exactly_the_standard_columns_and_an_id_for_every_row():
     result = standardize(table(extra=["x"] * 4), SURVEY).table
     assert result.schema.equals(MEASUREMENT_SCHEMA, check_metadata=True)
     result.validate(full=True)
     ids = result["row_id"].to_numpy()
-    assert (np.diff(ids) > 0).all()
+    assert len(set(ids)) == 4
     assert (ids >= 0).all()
+
+
+def test_the_result_is_sorted_along_the_sphere_and_at_one_place_by_id():
+    rng = np.random.default_rng(1)
+    ra, dec = rng.choice([0.0, 10.0, 359.9], 300), rng.choice([-90.0, -89.9, 0.0, 60.0, 90.0], 300)
+    native = pa.table({"SPECID": range(300), "RA_deg": ra, "DEC_deg": dec, "Z": [0.1] * 300,
+                       "QUALITY": [4] * 300})
+    rows = standardize(native, SURVEY).table.select(["ra", "dec", "row_id"]).to_pylist()
+    along = lonlat_to_healpix(Longitude([row["ra"] for row in rows], u.deg),
+                              Latitude([row["dec"] for row in rows], u.deg), 29)
+    placed = [(cell, row["row_id"]) for cell, row in zip(along.tolist(), rows, strict=True)]
+    assert placed == sorted(placed)
+    assert len(set(along.tolist())) == 13  # at a pole, ra of 0 and 10 degrees lie in one cell
 
 
 def test_every_row_is_in_the_result_or_in_one_reason():

@@ -12,7 +12,6 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from pz_tsm_core.errors import Code, TsmError
-from pz_tsm_core.sky.partition import spatial_index
 from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.sky.write import (
     Collection,
@@ -22,6 +21,7 @@ from pz_tsm_core.sky.write import (
     write_partition,
     write_table_as_collection,
 )
+from pz_tsm_core.sphere import spatial_index
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pz_tsm_core.hats_layout import hats
 from pz_tsm_core.sky.margin import INDEX_ORDER, Tile, Tiling, cell_order, margin_rows, on_border
-from pz_tsm_core.sky.partition import plan_partitions, spatial_index
+from pz_tsm_core.sky.partition import plan_partitions
+from pz_tsm_core.sphere import spatial_index
 
 #: Where partitions meet in unusual ways, ICRS degrees.
 HARD_PLACES = {

@@ -137,6 +137,36 @@ def test_the_digest_is_the_specified_one(case):
     assert table_digest(table) == specified_digest(columns, rows)
 
 
+@pytest.mark.parametrize("lengths", [range(60), range(250, 257), [0, 3, 256, 257], [5, 9000, 0]])
+@pytest.mark.parametrize("offset", [0, 1, 5])
+def test_texts_of_every_length_and_place_have_the_specified_digest(lengths, offset):
+    texts = ["x" * offset, *("".join(chr(33 + (7 * n + i) % 90) for i in range(n))
+                             for n in lengths), None]
+    table = pa.table({"t": pa.array(texts).slice(1)})
+    assert table_digest(table) == specified_digest([["t", "string"]], [(t,) for t in texts[1:]])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 50])
+@pytest.mark.parametrize(("kind", "value"), [
+    (pa.string(), "DR1"), (pa.string(), ""), (pa.int16(), -7), (pa.uint64(), 2**64 - 1),
+    (pa.float64(), -0.0), (pa.string(), None), (pa.float32(), None), (pa.null(), None),
+    (pa.list_(pa.int32()), [1]),
+])
+def test_a_column_of_one_value_has_the_specified_digest(kind, value, rows):
+    table = pa.table({"n": range(rows), "same": pa.array([value] * rows, kind)})
+    told = "list<int32>" if kind == pa.list_(pa.int32()) else str(kind)
+    columns = [["n", "int64"], ["same", told]]
+    assert table_digest(table) == specified_digest(columns, [(n, value) for n in range(rows)])
+
+
+@given(st.sampled_from([1, 5]), st.lists(st.sampled_from(["a", "b", None]), max_size=5))
+def test_a_column_of_almost_one_value_has_the_specified_digest(other, middle):
+    ints = [other if text == "b" else None if text is None else 1 for text in middle]
+    rows = [("a", 1), *zip(middle, ints, strict=True), ("a", 1)]
+    table = pa.table({"t": [row[0] for row in rows], "n": [row[1] for row in rows]})
+    assert table_digest(table) == specified_digest([["t", "string"], ["n", "int64"]], rows)
+
+
 @given(tables(), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_order_and_grouping_of_rows_do_not_matter(case, random, batch_rows):
     _, _, table = case

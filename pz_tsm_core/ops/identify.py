@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.survey import Survey
-from pz_tsm_core.ops.native_row import key_text, row_bytes
+from pz_tsm_core.ops.native_row import BATCH_ROWS, key_text, row_bytes
+from pz_tsm_core.ops.runs import run_lengths, run_starts
 
 Ints = npt.NDArray[np.int64]
 
@@ -48,39 +49,48 @@ def identify(table: pa.Table, survey: Survey) -> Identity:
     """Name every row of a native table, whatever the order of the rows.
 
     Rows that repeat a key are told apart by their bytes: the native columns that the survey
-    names, but for those beside position and redshift. Rows that are equal in all of these are
-    interchangeable; they get ranks of their own.
+    names, but for those beside position and redshift, which come after all others. Rows that are
+    equal in all of these are interchangeable; they get ranks of their own.
     """
-    native = table.select(sorted(survey.columns.identity))
+    row, beside = (table.select(sorted(names)) for names in
+                   (survey.columns.identity, survey.native_columns - survey.columns.identity))
     columns = survey.columns.id.from_ if survey.columns.id else ()
-    native_id = key_text(native, columns) if columns else pa.nulls(len(table), pa.string())
-    native_key = _fill(native_id, native)
-    return Identity(native_id, native_key, _ranks(native_key, native))
+    native_id = key_text(row, columns) if columns else pa.nulls(len(table), pa.string())
+    native_key = _fill(native_id, row)
+    return Identity(native_id, native_key, _ranks(native_key, row, beside))
 
 
-def _fill(native_id: pa.Array, native: pa.Table) -> pa.Array:
+def _fill(native_id: pa.Array, row: pa.Table) -> pa.Array:
     """Give the rows without an id one that follows from their bytes."""
     missing = pc.is_null(native_id)
     if not pc.any(missing).as_py():
         return native_id
-    hashes = ["row:" + blake2b(row, digest_size=16).hexdigest()
-              for row in row_bytes(native.filter(missing))]
-    return pc.replace_with_mask(native_id, missing, pa.array(hashes, pa.string()))
+    keys = [f"row:{digest.hex()}" for rows in row_bytes(row.filter(missing)).chunks
+            for digest in _digests(rows.to_pylist(), blake2b(digest_size=16))]
+    return pc.replace_with_mask(native_id, missing, pa.array(keys, pa.string()))
 
 
-def _ranks(native_key: pa.Array, native: pa.Table) -> npt.NDArray[np.int32]:
+def _ranks(native_key: pa.Array, row: pa.Table, beside: pa.Table) -> npt.NDArray[np.int32]:
     """Rank of every row among those of its key; 0 unless the key is repeated."""
     encoded = native_key.dictionary_encode()
     code = encoded.indices.to_numpy()
-    repeated = np.flatnonzero(np.bincount(code, minlength=len(encoded.dictionary))[code] > 1)
     ranks = np.zeros(len(code), dtype=np.int32)
+    repeated = np.flatnonzero(np.bincount(code, minlength=len(encoded.dictionary))[code] > 1)
     if repeated.size:
-        rows = row_bytes(native.take(pa.array(repeated)))
-        seen: dict[int, int] = {}
-        for place in sorted(range(len(rows)), key=rows.__getitem__):
-            group = int(code[repeated[place]])
-            ranks[repeated[place]] = seen[group] = seen.get(group, -1) + 1
+        among = pa.array(repeated)
+        ordered = repeated[_order(code[repeated], row.take(among), beside.take(among))]
+        starts = run_starts(code[ordered])
+        first = np.repeat(starts, run_lengths(starts, len(ordered)))
+        ranks[ordered] = np.arange(len(ordered)) - first
     return ranks
+
+
+def _order(code: Ints, row: pa.Table, beside: pa.Table) -> Ints:
+    """Order of rows by the code of their key, then by their bytes."""
+    columns = {"code": pa.array(code), "row": row_bytes(row)}
+    if beside.num_columns:
+        columns["beside"] = row_bytes(beside)
+    return np.asarray(pc.sort_indices(pa.table(columns), [(name, "ascending") for name in columns]))
 
 
 def id_hashes(messages: Iterable[str]) -> Ints:
@@ -89,8 +99,7 @@ def id_hashes(messages: Iterable[str]) -> Ints:
     >>> id_hashes(["desi_dr1\x1fDR1\x1f39627966220603924/main/dark\x1f0"])
     array([5064703388525172968])
     """
-    hashes = [blake2b(message.encode(), digest_size=8).digest() for message in messages]
-    return np.frombuffer(b"".join(hashes), dtype=">i8").astype(np.int64) & _POSITIVE
+    return _as_ids(_digests((message.encode() for message in messages), blake2b(digest_size=8)))
 
 
 def row_ids(survey: Survey, identity: Identity) -> Ints:
@@ -101,9 +110,8 @@ def row_ids(survey: Survey, identity: Identity) -> Ints:
     TsmError
         `id.collision` when two rows get one id.
     """
-    start = f"{survey.key}{US}{survey.release}{US}"
-    rows = zip(identity.native_key.to_pylist(), identity.native_rank.tolist(), strict=True)
-    return _distinct(id_hashes(f"{start}{key}{US}{rank}" for key, rank in rows), "row_id")
+    parts = pa.table([identity.native_key, pa.array(identity.native_rank)], names=["key", "rank"])
+    return _distinct(_ids(parts, f"{survey.key}{US}{survey.release}{US}"), "row_id")
 
 
 def galaxy_ids(measurements: pa.Table, group: npt.NDArray[np.integer]) -> Ints:
@@ -125,10 +133,32 @@ def galaxy_ids(measurements: pa.Table, group: npt.NDArray[np.integer]) -> Ints:
     _, code = np.unique(group, return_inverse=True)
     table = measurements.select(["survey", "survey_ordinal", "native_key", "native_rank"])
     naming = table.take(pa.array(_naming_members(table, code)))
-    members = zip(naming["survey"].to_pylist(), naming["native_key"].to_pylist(),
-                  naming["native_rank"].to_pylist(), strict=True)
-    ids = id_hashes(f"{survey}{US}{key}{US}{rank}" for survey, key, rank in members)
+    ids = _ids(naming.select(["survey", "native_key", "native_rank"]))
     return _distinct(ids, "galaxy_id")[code]
+
+
+def _ids(parts: pa.Table, start: str = "") -> Ints:
+    """Hash of each row: the start, then its values with the separator between them."""
+    begun, found = blake2b(start.encode(), digest_size=8), [np.zeros(0, np.int64)]
+    for batch in parts.to_batches(max_chunksize=BATCH_ROWS):
+        texts = (column.cast(pa.string()) for column in batch.columns)
+        messages = pc.binary_join_element_wise(*texts, US).cast(pa.binary())
+        found.append(_as_ids(_digests(messages.to_pylist(), begun)))
+    return np.concatenate(found)
+
+
+def _digests(messages: Iterable[bytes], begun: blake2b) -> list[bytes]:
+    """Hash of what was hashed so far and each message behind it."""
+    digests = []
+    for message in messages:
+        state = begun.copy()  # takes half the time of a new one
+        state.update(message)
+        digests.append(state.digest())
+    return digests
+
+
+def _as_ids(digests: Iterable[bytes]) -> Ints:
+    return np.frombuffer(b"".join(digests), dtype=">i8").astype(np.int64) & _POSITIVE
 
 
 def _naming_members(table: pa.Table, code: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

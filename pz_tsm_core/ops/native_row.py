@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +18,13 @@ EXACT = 2**53
 #: Fixed-width text is padded with it; no other white space is removed.
 BLANK = " "
 
-_NULL, _INTEGER, _LARGE, _FLOAT, _TEXT, _TRUTH = b"\x00", b"i", b"u", b"f", b"s", b"b"
+#: First byte of a value in the bytes of a row.
+_NULL, _INTEGER, _LARGE, _FLOAT, _TEXT, _TRUTH = b"\0iufsb"
+
+#: Rows of which bytes and Python objects stand in memory together.
+BATCH_ROWS = 65_536
+
+Octets = npt.NDArray[np.uint8]
 
 
 def key_text(table: pa.Table, columns: Sequence[str]) -> pa.Array:
@@ -70,7 +78,7 @@ def native_text(column: pa.ChunkedArray) -> pa.Array:
     return values.cast(pa.string())
 
 
-def row_bytes(table: pa.Table) -> list[bytes]:
+def row_bytes(table: pa.Table) -> pa.ChunkedArray:
     """Canonical bytes of every row: its values in the order of the column names.
 
     A null or NaN is 00; a whole number, of whatever type, `i` and 8 bytes (two's complement), or
@@ -78,46 +86,67 @@ def row_bytes(table: pa.Table) -> list[bytes]:
     01 or 00; text without blanks at its end `s`, 4 bytes of length and UTF-8. All little-endian.
     """
     names = sorted(table.column_names, key=str.encode)
-    columns = [_value_bytes(_plain(table[name]), name) for name in names]
-    return [b"".join(values) for values in zip(*columns, strict=True)]
+    rows = pa.table([_plain(table[name]) for name in names], names=names)
+    return pa.chunked_array(map(_joined, rows.to_batches(max_chunksize=BATCH_ROWS)), pa.binary())
 
 
-def _value_bytes(values: pa.Array, name: str) -> list[bytes]:
+def _joined(batch: pa.RecordBatch) -> pa.Array:
+    parts = [part for name, values in zip(batch.schema.names, batch.columns, strict=True)
+             for part in _value_bytes(values, name)]
+    return pc.binary_join_element_wise(*parts, b"")
+
+
+def _value_bytes(values: pa.Array, name: str) -> Iterator[pa.Array]:
+    """Bytes of every value, in one or two parts."""
     type_ = values.type
+    unknown = np.asarray(pc.is_null(values, nan_is_null=True))
     if pa.types.is_null(type_):
-        return [_NULL] * len(values)
-    if pa.types.is_string(type_):
-        text = pc.utf8_rtrim(values, BLANK).to_pylist()
-        return [_NULL if t is None else _text_bytes(t) for t in text]
-    if pa.types.is_boolean(type_):
-        return [_NULL if b is None else _TRUTH + bytes([b]) for b in values.to_pylist()]
-    if pa.types.is_integer(type_) or pa.types.is_floating(type_):
-        return _number_bytes(values)
-    raise refuse(Code.TABLE_COLUMN_TYPE, f"column {name}", found=f"values of type {type_}",
-                 expected="numbers, text, true or false", remedy="convert the column")
+        yield _tagged(unknown, 0, np.zeros((len(values), 0), np.uint8))
+    elif pa.types.is_string(type_):
+        text = pc.fill_null(pc.utf8_rtrim(values, BLANK), "").cast(pa.binary())
+        yield _tagged(unknown, _TEXT, _octets(np.asarray(pc.binary_length(text)).astype("<u4")))
+        yield text
+    elif pa.types.is_boolean(type_):
+        truth = np.asarray(pc.fill_null(values, fill_value=False))
+        yield _tagged(unknown, _TRUTH, _octets(truth.astype(np.uint8)))
+    elif pa.types.is_integer(type_) or pa.types.is_floating(type_):
+        filled = pc.if_else(pa.array(unknown), pa.scalar(0, type_), values)
+        yield _tagged(unknown, *_number(filled.to_numpy(zero_copy_only=False)))
+    else:
+        raise refuse(Code.TABLE_COLUMN_TYPE, f"column {name}", found=f"values of type {type_}",
+                     expected="numbers, text, true or false", remedy="convert the column")
 
 
-def _text_bytes(text: str) -> bytes:
-    data = text.encode()
-    return _TEXT + len(data).to_bytes(4, "little") + data
-
-
-def _number_bytes(values: pa.Array) -> list[bytes]:
-    unknown = pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)
-    filled = pc.if_else(pa.array(unknown), pa.scalar(0, values.type), values)
-    numbers = filled.to_numpy(zero_copy_only=False)
+def _number(numbers: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], Octets]:
+    """Tag and bytes of each of some numbers, none of them NaN."""
     if numbers.dtype.kind == "f":
         numbers = numbers.astype("<f8")
         whole = (numbers == np.trunc(numbers)) & (np.abs(numbers) <= EXACT)
-        words = np.where(whole, numbers, 0).astype("<i8").view("V8")
-        words = np.where(whole, words, numbers.view("V8"))
-        tags = np.where(whole, _INTEGER, _FLOAT)
-    else:
-        large = numbers >= 2**63 if numbers.dtype == np.uint64 else np.zeros(len(numbers), bool)
-        words = numbers.astype("<u8" if numbers.dtype == np.uint64 else "<i8").view("V8")
-        tags = np.where(large, _LARGE, _INTEGER)
-    return [_NULL if u else t + w for u, t, w in
-            zip(unknown.tolist(), tags.tolist(), words.tolist(), strict=True)]
+        integers = np.where(whole, numbers, 0).astype("<i8")
+        words = np.where(whole, integers.view("<u8"), numbers.view("<u8"))
+        return np.where(whole, _INTEGER, _FLOAT), _octets(words)
+    if numbers.dtype == np.uint64:
+        return np.where(numbers >= 2**63, _LARGE, _INTEGER), _octets(numbers.astype("<u8"))
+    return np.full(len(numbers), _INTEGER), _octets(numbers.astype("<i8"))
+
+
+def _octets(numbers: npt.NDArray[Any]) -> Octets:
+    """Bytes of numbers, a line each."""
+    width = numbers.dtype.itemsize
+    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), width)
+
+
+def _tagged(unknown: npt.NDArray[np.bool_], tag: npt.ArrayLike, octets: Octets) -> pa.Array:
+    """A tag and the bytes of every value behind it; for an unknown value only the tag of null."""
+    lines = np.column_stack([np.where(unknown, _NULL, tag).astype(np.uint8), octets])
+    offsets = np.zeros(len(lines) + 1, np.int32)
+    np.cumsum(np.where(unknown, 1, lines.shape[1]), out=offsets[1:])
+    if unknown.any():
+        kept = np.ones(lines.shape, dtype=bool)
+        kept[unknown, 1:] = False
+        lines = lines[kept]
+    return pa.Array.from_buffers(pa.binary(), len(unknown),
+                                 [None, pa.py_buffer(offsets), pa.py_buffer(lines.ravel())])
 
 
 def _plain(column: pa.ChunkedArray) -> pa.Array:

@@ -19,8 +19,8 @@ from pz_tsm_core.ops.decide import decide, hits, refuse_undecided, undecided_val
 from pz_tsm_core.ops.identify import identify, row_ids
 from pz_tsm_core.ops.native_row import native_text
 from pz_tsm_core.ops.native_values import SHOWN, Floats, number_beside, numbers, positions
-from pz_tsm_core.rules import Kind, column_kinds
-from pz_tsm_core.sphere import spatial_index
+from pz_tsm_core.rules import FirstMatch, Kind, column_kinds
+from pz_tsm_core.sphere import order_along, spatial_index
 from pz_tsm_core.surveys import SurveyRules, survey_rules
 
 Mask = npt.NDArray[np.bool_]
@@ -102,7 +102,7 @@ def standardize(
     native = rows.native.filter(pa.array(kept))
     decided = decide(native, survey)
     refuse_undecided(survey, native, decided)
-    result = _measurements(survey, len(native), {
+    result = _measurements(survey, {
         "row_id": row_ids(survey, identity),
         "native_id": identity.native_id,
         "native_key": identity.native_key,
@@ -111,7 +111,7 @@ def standardize(
         "z_err": _z_err(native, survey, survey_rules(survey)),
         "native_flag": _native_flag(native, survey),
         **_beside(native, survey),
-        **{name: match.values(_type(name)) for name, match in decided.items()},
+        **decided,
     })
     account = Rows(taken=len(table), given=len(result), dropped=rows.dropped)
     return Standardized(result, account, hits(survey, decided),
@@ -273,18 +273,25 @@ def _beside(native: pa.Table, survey: Survey) -> dict[str, pa.Array]:
     return beside
 
 
-def _measurements(survey: Survey, length: int, columns: dict[str, Any]) -> pa.Table:
+def _measurements(survey: Survey, columns: dict[str, Any]) -> pa.Table:
     same = {"survey": survey.key, "survey_ordinal": survey.ordinal, "release": survey.release,
             "year": survey.year, "survey_rank": survey.rank}
+    order = order_along(spatial_index(columns["ra"], columns["dec"]), columns["row_id"])
     arrays = {
-        **{name: pa.repeat(pa.scalar(value, _type(name)), length) for name, value in same.items()},
-        **{name: pa.array(values, _type(name)) for name, values in columns.items()},
+        **{name: pa.repeat(pa.scalar(value, _type(name)), len(order))
+           for name, value in same.items()},
+        **{name: _ordered(values, order, _type(name)) for name, values in columns.items()},
     }
-    table = pa.table([arrays[name] for name in MEASUREMENT_SCHEMA.names],
-                     schema=MEASUREMENT_SCHEMA)
-    along = spatial_index(table["ra"].to_numpy(), table["dec"].to_numpy())
-    order = np.lexsort((table["row_id"].to_numpy(), along))
-    return table.take(pa.array(order)).combine_chunks()
+    return pa.table([arrays[name] for name in MEASUREMENT_SCHEMA.names], schema=MEASUREMENT_SCHEMA)
+
+
+def _ordered(values: Any, order: npt.NDArray[np.intp], type_: pa.DataType) -> pa.Array:
+    """Values of whatever form in another order, as a standard column."""
+    if isinstance(values, FirstMatch):  # numbers of rules are moved faster than texts
+        return FirstMatch(values.index[order], values.choices).values(type_)
+    if isinstance(values, pa.Array):
+        return values.take(pa.array(order))
+    return pa.array(values[order], type_)
 
 
 def _type(name: str) -> pa.DataType:

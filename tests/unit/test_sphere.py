@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pz_tsm_core.sphere import INDEX_ORDER, spatial_index
+from pz_tsm_core.sphere import INDEX_ORDER, order_along, spatial_index
 
 _NORTH = np.degrees(np.arcsin(2 / 3))
 
@@ -23,3 +25,11 @@ def test_a_turn_of_the_sky_and_no_position_at_all_are_taken():
     assert spatial_index([0.0, 360.0], [10.0, 10.0]).tolist() == [
         *spatial_index([0.0], [10.0])] * 2
     assert spatial_index([], []).dtype == np.int64
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=30))
+def test_rows_at_one_place_are_ordered_by_id(rows):
+    index, ids = np.array(rows, np.int64).reshape(-1, 2).T
+    order = order_along(index, ids)
+    assert sorted(order.tolist()) == list(range(len(rows)))
+    assert [rows[place] for place in order] == sorted(rows)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.native_columns import SideColumn, SurveyColumns
-from pz_tsm_core.ops.identify import galaxy_ids, identify, row_ids
-from pz_tsm_core.ops.native_row import row_bytes
+from pz_tsm_core.ops.identify import Identity, galaxy_ids, identify, row_ids
+from pz_tsm_core.ops.native_row import BATCH_ROWS, row_bytes
 from pz_tsm_core.ops.standardize import standardize
 from pz_tsm_core.surveys import get_survey
 
@@ -64,7 +65,45 @@ def test_published_galaxy_ids_hold(survey, key, n, galaxy_id):
 def test_published_bytes_hold(value, type_, expected):
     text = None if value == "null" else value.replace("␠", " ")
     array = pa.array([text]).cast(type_)
-    assert row_bytes(pa.table({"v": array}))[0].hex() == expected
+    assert row_bytes(pa.table({"v": array}))[0].as_py().hex() == expected
+
+
+def spelt(value):
+    """Bytes of a value, by the table of the page."""
+    if value is None or value != value:
+        return b"\0"
+    if isinstance(value, bool):
+        return b"b" + bytes([value])
+    if isinstance(value, str):
+        data = value.rstrip(" ").encode()
+        return b"s" + struct.pack("<I", len(data)) + data
+    if isinstance(value, float) and not (value.is_integer() and abs(value) <= 2**53):
+        return b"f" + struct.pack("<d", value)
+    if value >= 2**63:
+        return b"u" + struct.pack("<Q", value)
+    return b"i" + struct.pack("<q", int(value))
+
+
+@given(st.lists(st.tuples(
+    st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.integers(0, 2**64 - 1),
+    st.none() | st.floats(), st.none() | st.booleans(), st.none() | st.text(max_size=9),
+), max_size=8), st.integers(0, 3))
+def test_the_bytes_of_rows_are_the_specified_ones(rows, offset):
+    types = [pa.int64(), pa.uint64(), pa.float64(), pa.bool_(), pa.string()]
+    columns = [pa.array([row[place] for row in rows], type_) for place, type_ in enumerate(types)]
+    table = pa.table(columns, names=list("abcde")).slice(offset)
+    assert row_bytes(table).to_pylist() == [b"".join(map(spelt, row)) for row in rows[offset:]]
+
+
+def test_bytes_and_ids_of_many_rows_are_those_of_each():
+    n = 2 * BATCH_ROWS + 3
+    table = pa.table({"a": np.arange(n), "b": np.char.add("x", np.arange(n).astype(str))})
+    rows = row_bytes(table)
+    identity = Identity(table["b"], table["b"], np.arange(n, dtype=np.int32))
+    ids = row_ids(get_survey("vandels"), identity)
+    for place in (0, 1, BATCH_ROWS - 1, BATCH_ROWS, 2 * BATCH_ROWS, n - 1):
+        assert rows[place].as_py() == spelt(place) + spelt(f"x{place}")
+        assert ids[place] == independent("vandels", "DR4", f"x{place}", place)
 
 
 def test_the_published_row_without_an_id_has_the_published_key():
@@ -74,7 +113,7 @@ def test_the_published_row_without_an_id_has_the_published_key():
                       "zflg": pa.array([4.0], pa.float32()), "alpha": [53.210494],
                       "not read": ["whatever"]})
     survey = get_survey("vandels")
-    assert row_bytes(table.select(sorted(survey.native_columns))) == [data]
+    assert row_bytes(table.select(sorted(survey.native_columns))).to_pylist() == [data]
     key = "row:" + hashlib.blake2b(data, digest_size=16).hexdigest()
     assert identify(table, survey).native_key.to_pylist() == [key]
     assert key in text
@@ -109,12 +148,12 @@ def test_the_bytes_of_a_value_do_not_depend_on_how_its_column_is_stored():
     text, null = pa.array(["a", None]), pa.nulls(2)
     spellings = [text, text.dictionary_encode(), text.cast(pa.large_string()),
                  pa.array(["a ", None])]
-    assert {tuple(row_bytes(pa.table({"v": v}))) for v in spellings} == {
+    assert {tuple(row_bytes(pa.table({"v": v})).to_pylist()) for v in spellings} == {
         (b"s\x01\0\0\0a", b"\0")}
-    assert row_bytes(pa.table({"v": null})) == [b"\0", b"\0"]
+    assert row_bytes(pa.table({"v": null})).to_pylist() == [b"\0", b"\0"]
     small = pa.array([0.5, None], pa.float16())
     assert row_bytes(pa.table({"v": small})) == row_bytes(pa.table({"v": small.cast(pa.float64())}))
-    assert row_bytes(pa.table({"v": text}).slice(0, 0)) == []
+    assert row_bytes(pa.table({"v": text}).slice(0, 0)).to_pylist() == []
 
 
 def test_an_id_column_without_any_value_leaves_the_row_as_key():
@@ -143,7 +182,7 @@ def test_a_key_is_null_when_any_of_its_columns_is():
 def test_repeated_ids_are_ranked_by_the_bytes_of_their_rows():
     table = vandels(["A", "B", "A", "A"], zspec=[3.0, 1.0, 2.5, 3.0], alpha=[5.5, 1.5, 5.5, 4.5])
     survey = get_survey("vandels")
-    rows = row_bytes(table.select(sorted(survey.native_columns)))
+    rows = row_bytes(table.select(sorted(survey.native_columns))).to_pylist()
     order = sorted([0, 2, 3], key=lambda i: rows[i])
     expected = [0, 0, 0, 0]
     for rank, row in enumerate(order):
@@ -181,6 +220,25 @@ def test_no_id_changes_when_a_definition_learns_of_numbers_beside(ids, named, da
     before, after = standardize(table, survey).table, standardize(table, learned).table
     known = ["row_id", "native_key", "native_rank", "z"]
     assert after.select(known).equals(before.select(known))
+
+
+@settings(max_examples=50, deadline=None)
+@given(rows=st.lists(st.tuples(st.sampled_from(["A", "B", None]),
+                               st.sampled_from([1.0, 2.0, None])), min_size=1, max_size=9),
+       seed=st.integers(0, 99))
+def test_rows_that_differ_only_in_numbers_beside_are_ranked_whatever_their_order(rows, seed):
+    survey = get_survey("vandels")
+    columns = survey.columns.model_copy(update={"snr": SideColumn.model_validate({"from": "sn"})})
+    learned = survey.model_copy(update={"columns": columns})
+    ids, snr = zip(*rows, strict=True)
+    table = vandels(list(ids), zspec=[1.0] * len(rows), alpha=[1.0] * len(rows))
+    table = table.set_column(2, "delta", pa.array([2.0] * len(rows)))
+    table = table.append_column("sn", pa.array(snr, pa.float64()))
+    shuffled = table.take(pa.array(np.random.default_rng(seed).permutation(len(table))))
+    measured = standardize(table, learned).table
+    assert measured.equals(standardize(shuffled, learned).table)
+    assert set(measured["row_id"].to_pylist()) == set(
+        standardize(table, survey).table["row_id"].to_pylist())
 
 
 def test_a_number_beside_that_rules_read_as_well_is_part_of_the_row():

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.survey import RuleList, Survey
+from pz_tsm_core.ops.admit import admit
 from pz_tsm_core.ops.decide import DECIDED, Values, by_value, decide, flag_columns, shown
-from pz_tsm_core.ops.standardize import admit
 from pz_tsm_core.rules import FirstMatch
 from pz_tsm_core.surveys import survey_rules
 

@@ -40,6 +40,8 @@ class Identity:
 
     def filter(self, kept: npt.NDArray[np.bool_]) -> Identity:
         """The rows that are kept; their ranks stay those among all rows."""
+        if kept.all():
+            return self
         keep = pa.array(kept)
         return Identity(self.native_id.filter(keep), self.native_key.filter(keep),
                         self.native_rank[kept])

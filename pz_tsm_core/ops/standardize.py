@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,27 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pz_tsm_core.errors import Code, Problems, nearest
 from pz_tsm_core.model.artifact import Rows
-from pz_tsm_core.model.native_columns import AngleColumn, NumberColumn
 from pz_tsm_core.model.schema import MEASUREMENT_SCHEMA
 from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.ops.admit import Admitted, admit
 from pz_tsm_core.ops.decide import decide, hits, refuse_undecided, undecided_values
 from pz_tsm_core.ops.identify import identify, row_ids
 from pz_tsm_core.ops.native_row import native_text
-from pz_tsm_core.ops.native_values import SHOWN, Floats, number_beside, numbers, positions
-from pz_tsm_core.rules import FirstMatch, Kind, column_kinds
+from pz_tsm_core.ops.native_values import number_beside, numbers
+from pz_tsm_core.rules import FirstMatch
 from pz_tsm_core.sphere import order_along, spatial_index
 from pz_tsm_core.surveys import SurveyRules, survey_rules
-
-Mask = npt.NDArray[np.bool_]
-
-#: How files write the units of angles that are plain numbers.
-_UNITS = {
-    "deg": ("deg", "degree", "degrees"), "hour": ("h", "hour", "hours", "hourangle"),
-    "arcsec": ("arcsec", "arcsecond", "arcseconds"),
-    "mas": ("mas", "milliarcsec", "milliarcsecond", "milliarcseconds"),
-}
 
 
 @dataclass(frozen=True)
@@ -51,26 +40,6 @@ class Standardized:
     rows: Rows
     rule_hits: dict[str, int]
     undecided: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Admitted:
-    """The rows of a native table that become measurements.
-
-    Parameters
-    ----------
-    native : the survey's columns of all rows, in their order
-    kept : which rows become measurements, shape (n,)
-    ra, dec, z : degrees, ICRS, and redshift; shapes (n,)
-    dropped : how many rows leave, by reason
-    """
-
-    native: pa.Table
-    kept: Mask
-    ra: Floats
-    dec: Floats
-    z: Floats
-    dropped: dict[str, int]
 
 
 def standardize(
@@ -97,158 +66,33 @@ def standardize(
         with every missing or unusable column, or with every kind of bad position.
     """
     rows = admit(table, survey, bad_positions=bad_positions)
-    kept = rows.kept
-    identity = identify(rows.native, survey).filter(kept)
-    native = rows.native.filter(pa.array(kept))
+    columns = _names(rows, survey)
+    rows = rows.without_others()  # whose memory is free again
+    native = rows.native
     decided = decide(native, survey)
     refuse_undecided(survey, native, decided)
-    result = _measurements(survey, {
-        "row_id": row_ids(survey, identity),
-        "native_id": identity.native_id,
-        "native_key": identity.native_key,
-        "native_rank": identity.native_rank,
-        "ra": rows.ra[kept], "dec": rows.dec[kept], "z": rows.z[kept],
+    columns |= {
+        "ra": rows.ra, "dec": rows.dec, "z": rows.z,
         "z_err": _z_err(native, survey, survey_rules(survey)),
         "native_flag": _native_flag(native, survey),
         **_beside(native, survey),
         **decided,
-    })
+    }
+    result = _measurements(survey, columns)
     account = Rows(taken=len(table), given=len(result), dropped=rows.dropped)
     return Standardized(result, account, hits(survey, decided),
                         undecided_values(native, survey, decided))
 
 
-def admit(
-    table: pa.Table, survey: Survey, *, bad_positions: Literal["refuse", "drop"]
-) -> Admitted:
-    """Check a native table and tell which of its rows become measurements.
-
-    Raises
-    ------
-    TsmError
-        as `standardize`
-    """
-    rules = survey_rules(survey)
-    _check_columns(table, survey, rules)
-    _check_units(table, survey)
-    native = table.select(sorted(survey.native_columns)).combine_chunks()
-    ra, dec = positions(native, survey.columns)
-    z = numbers(native, survey.columns.z, rules.formulas.get("z"))
-    if bad_positions == "refuse":
-        _refuse_bad_positions(ra, dec, survey)
-    leaving = _leaving(ra, dec, z, survey.columns.z.valid)
-    kept = ~np.logical_or.reduce(list(leaving.values()))
-    dropped = {reason: int(rows.sum()) for reason, rows in leaving.items()}
-    return Admitted(native, kept, ra, dec, z, dropped)
-
-
-def _check_columns(table: pa.Table, survey: Survey, rules: SurveyRules) -> None:
-    """Refuse a table with every native column that is missing, doubled or of a wrong type."""
-    problems, names = Problems(), table.column_names
-    for name in sorted(survey.native_columns):
-        where = f"survey {survey.key}, column {name}"
-        if names.count(name) > 1:
-            problems.add(Code.TABLE_DUPLICATE_COLUMN, where, found="two columns of that name",
-                         expected="one", remedy="rename or remove one of them")
-        elif name not in names:
-            problems.add(Code.TABLE_MISSING_COLUMN, where, found="no such column",
-                         expected=f"the native columns of {survey.name}",
-                         remedy=nearest(name, names))
-    problems.raise_if_any()
-    text: set[str] = set()  # rules over these columns would only say the same again
-    for name, column in _number_columns(survey):
-        type_ = table.schema.field(column).type
-        if column_kinds(table.schema).get(column) not in (Kind.NUMBER, Kind.UNKNOWN):
-            text.add(column)
-            problems.add(Code.TABLE_COLUMN_TYPE, f"survey {survey.key}, column {column}",
-                         found=f"values of type {type_}", expected=f"numbers, for {name}",
-                         remedy="convert the column to a number")
-    told = {(problem.code, problem.found, problem.expected): problem
-            for expression in reversed(rules.expressions) if not text & expression.columns
-            for problem in expression.problems(table.schema)}
-    problems.extend(told.values())
-    problems.raise_if_any()
-
-
-def _check_units(table: pa.Table, survey: Survey) -> None:
-    """Refuse angles that the file itself says are in another unit than the definition."""
-    problems = Problems()
-    for name, wanted in _angles(survey):
-        unit = (table.schema.field(name).metadata or {}).get(b"unit", b"").decode().strip()
-        if unit and unit.lower() not in _UNITS[wanted]:
-            problems.add(Code.TABLE_UNIT, f"survey {survey.key}, column {name}",
-                         found=f"the unit `{unit}`", expected=wanted,
-                         remedy=f"convert the column to {wanted}, or correct the unit")
-    problems.raise_if_any()
-
-
-def _angles(survey: Survey) -> Iterator[tuple[str, str]]:
-    """Native columns that hold angles as plain numbers, each with its unit."""
-    for column in (survey.columns.ra, survey.columns.dec):
-        if column.unit in _UNITS:
-            yield from ((name, column.unit) for name in column.natives)
-    if survey.columns.pos_err is not None:
-        yield survey.columns.pos_err.from_, survey.columns.pos_err.unit
-
-
-def _number_columns(survey: Survey) -> Iterator[tuple[str, str]]:
-    """Standard columns that are numbers, with every native column that must hold numbers."""
-    columns = survey.columns
-    for name in ("ra", "dec"):
-        angle: AngleColumn = getattr(columns, name)
-        if angle.parts or angle.unit in _UNITS:
-            yield from ((name, native) for native in angle.natives[-3:])
-    for name in ("z", "z_err"):
-        number: NumberColumn | None = getattr(columns, name)
-        if number is not None and number.cast is None:
-            yield from ((name, native) for native in number.natives)
-    yield from ((name, side.from_) for name, side in columns.beside.items() if side.cast is None)
-
-
-def _leaving(ra: Floats, dec: Floats, z: Floats, valid: tuple[float, float]) -> dict[str, Mask]:
-    """The rows that leave for each reason; no row has two."""
-    no_position = ~(np.isfinite(ra) & np.isfinite(dec))
-    with np.errstate(invalid="ignore"):
-        reasons = {
-            "no_position": no_position,
-            "position_out_of_range": ~_on_sky(ra, dec),
-            "no_redshift": ~np.isfinite(z),
-            "redshift_out_of_range": ~((z >= valid[0]) & (z <= valid[1])),
-        }
-    free = np.ones(len(z), dtype=bool)
-    leaving = {}
-    for reason, rows in reasons.items():
-        leaving[reason] = rows & free
-        free = free & ~rows
-    return leaving
-
-
-def _on_sky(ra: Floats, dec: Floats) -> Mask:
-    return (ra >= 0) & (ra < 360) & (dec >= -90) & (dec <= 90)
-
-
-def _refuse_bad_positions(ra: Floats, dec: Floats, survey: Survey) -> None:
-    missing = ~(np.isfinite(ra) & np.isfinite(dec))
-    outside = ~_on_sky(ra, dec) & ~missing
-    problems = Problems()
-    columns = survey.columns
-    of = (", ".join(column.natives) for column in (columns.ra, columns.dec))
-    where = f"survey {survey.key}, columns " + " and ".join(of)
-    remedy = "correct the file, or let the recipe drop them: standardize.bad_positions: drop"
-    if missing.any():
-        problems.add(Code.POSITION_MISSING, where, found=_shown(missing, ra, dec),
-                     expected="a position in every row", remedy=remedy)
-    if outside.any():
-        problems.add(Code.POSITION_RANGE, where, found=_shown(outside, ra, dec),
-                     expected="0 <= ra < 360 and -90 <= dec <= 90 (deg)", remedy=remedy)
-    problems.raise_if_any()
-
-
-def _shown(rows: Mask, ra: Floats, dec: Floats) -> str:
-    first = np.flatnonzero(rows)[:SHOWN]
-    examples = ", ".join(f"row {row} ({ra[row]:g}, {dec[row]:g})" for row in first)
-    more = " ..." if rows.sum() > SHOWN else ""
-    return f"{rows.sum()} of {len(rows)} rows, counted from 0: {examples}{more}"
+def _names(rows: Admitted, survey: Survey) -> dict[str, Any]:
+    """By what the rows that are kept are known; ranks count all rows of a key."""
+    identity = identify(rows.native, survey).filter(rows.kept)
+    return {
+        "row_id": row_ids(survey, identity),
+        "native_id": identity.native_id,
+        "native_key": identity.native_key,
+        "native_rank": identity.native_rank,
+    }
 
 
 def _z_err(native: pa.Table, survey: Survey, rules: SurveyRules) -> pa.Array:
@@ -274,13 +118,17 @@ def _beside(native: pa.Table, survey: Survey) -> dict[str, pa.Array]:
 
 
 def _measurements(survey: Survey, columns: dict[str, Any]) -> pa.Table:
+    """All standard columns along the sphere; each column is taken out of the others for good.
+
+    So memory holds one of them twice, not all.
+    """
     same = {"survey": survey.key, "survey_ordinal": survey.ordinal, "release": survey.release,
             "year": survey.year, "survey_rank": survey.rank}
     order = order_along(spatial_index(columns["ra"], columns["dec"]), columns["row_id"])
     arrays = {
         **{name: pa.repeat(pa.scalar(value, _type(name)), len(order))
            for name, value in same.items()},
-        **{name: _ordered(values, order, _type(name)) for name, values in columns.items()},
+        **{name: _ordered(columns.pop(name), order, _type(name)) for name in tuple(columns)},
     }
     return pa.table([arrays[name] for name in MEASUREMENT_SCHEMA.names], schema=MEASUREMENT_SCHEMA)
 

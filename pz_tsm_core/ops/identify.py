@@ -67,9 +67,14 @@ def _fill(native_id: pa.Array, row: pa.Table) -> pa.Array:
     missing = pc.is_null(native_id)
     if not pc.any(missing).as_py():
         return native_id
-    keys = [f"row:{digest.hex()}" for rows in row_bytes(row.filter(missing)).chunks
-            for digest in _digests(rows.to_pylist(), blake2b(digest_size=16))]
-    return pc.replace_with_mask(native_id, missing, pa.array(keys, pa.string()))
+    batches = row.filter(missing).to_batches(max_chunksize=BATCH_ROWS)
+    return pc.replace_with_mask(native_id, missing, pa.concat_arrays(map(_row_keys, batches)))
+
+
+def _row_keys(batch: pa.RecordBatch) -> pa.Array:
+    rows = row_bytes(pa.Table.from_batches([batch])).to_pylist()
+    digests = _digests(rows, blake2b(digest_size=16))
+    return pa.array([f"row:{digest.hex()}" for digest in digests], pa.string())
 
 
 def _ranks(native_key: pa.Array, row: pa.Table, beside: pa.Table) -> npt.NDArray[np.int32]:

@@ -1,11 +1,11 @@
-"""CSV and TSV files: every value is read as text first, and typed by the whole column."""
+"""CSV, TSV and other delimited files: values are read as text first, typed by the whole column."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -35,18 +35,26 @@ class Layout:
     delimiter : character between two values
     skip : lines before the line of names
     nulls : what stands for a missing value
+    names : of the columns, where no line names them; empty where one does
     """
 
     delimiter: str
     skip: int = 0
     nulls: tuple[str, ...] = NULLS
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Delimited:
-    """The reader of files whose values are divided by one character: comments, names, rows."""
+    """The reader of files whose values are divided by one character: comments, names, rows.
 
-    delimiter: str
+    Parameters
+    ----------
+    delimiter : None for the one that stands most often in the first line; columns of a file whose
+        first line is of numbers are then called `col_0`, `col_1` ...
+    """
+
+    delimiter: str | None
 
     @contextmanager
     def stream(self, source: Source) -> Iterator[TableStream]:
@@ -63,9 +71,10 @@ class Delimited:
 
     def _types(self, source: Source) -> tuple[Layout, dict[str, pa.DataType], int]:
         """How the file is divided, the types of the wanted columns, and how many rows there are."""
-        layout = Layout(self.delimiter, _comment_lines(source))
+        layout = self._layout(source)
         available = column_names(source, layout)
-        _check_names(source, layout, available)
+        if self.delimiter is not None:
+            _check_names(source, layout, available)
         columns = {name: Possible() for name in source.select(available)}
         rows = 0
         for batch in text_batches(source, layout, list(columns)):
@@ -73,6 +82,26 @@ class Delimited:
             for possible, text in zip(columns.values(), batch.columns, strict=True):
                 possible.see(text)
         return layout, {name: possible.type for name, possible in columns.items()}, rows
+
+    def _layout(self, source: Source) -> Layout:
+        """The given separator, or the one that the first line shows."""
+        skip = _comment_lines(source)
+        if self.delimiter is not None:
+            return Layout(self.delimiter, skip)
+        with source.path.open("rb") as file:
+            file.seek(_start(source, skip))
+            line = file.readline(BLOCK_BYTES).removeprefix(_BOM).decode("utf-8", "replace")
+        delimiter = max(_SEPARATORS, key=line.count)
+        layout = Layout(delimiter, skip)
+        _check_width(source, layout)
+        cells = line.rstrip("\r\n").split(delimiter)
+        return layout if _are_names(cells) else replace(
+            layout, names=tuple(f"col_{index}" for index in range(len(cells))))
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Whether half of the cells of a first line are no numbers."""
+    return 2 * sum(not _NUMBER.fullmatch(cell) for cell in cells) >= len(cells)
 
 
 def _comment_lines(source: Source) -> int:
@@ -120,16 +149,16 @@ def column_names(source: Source, layout: Layout) -> list[str]:
 def _check_width(source: Source, layout: Layout) -> None:
     """Refuse too many columns by the line of names: to open a million takes half a minute."""
     with source.path.open("rb") as file:
-        file.seek(_start(source, layout))
+        file.seek(_start(source, layout.skip))
         count = file.readline(BLOCK_BYTES).count(layout.delimiter.encode()) + 1
     if count > source.limits.max_columns:
         raise source.too_large(f"{count} columns", f"{source.limits.max_columns}")
 
 
-def _start(source: Source, layout: Layout) -> int:
-    """Bytes before the line of names."""
+def _start(source: Source, skip: int) -> int:
+    """Bytes before the line of names: those of so many lines."""
     with source.path.open("rb") as file:
-        for _ in range(layout.skip):
+        for _ in range(skip):
             file.readline()
         return file.tell()
 
@@ -160,10 +189,11 @@ def _open(
     source: Source, layout: Layout, names: Sequence[str] = ()
 ) -> pacsv.CSVStreamingReader:
     file = pa.OSFile(str(source.path))
-    file.seek(_start(source, layout))  # for Arrow skips no lines beyond the first block
+    file.seek(_start(source, layout.skip))  # for Arrow skips no lines beyond the first block
     return pacsv.open_csv(
         file,
-        pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES,
+                          column_names=list(layout.names)),
         pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
         pacsv.ConvertOptions(
             include_columns=names,

@@ -48,6 +48,12 @@ def _tsv() -> Reader:
     return from_csv.Delimited("\t")
 
 
+def _txt() -> Reader:
+    from pz_tsm_core.readers import from_csv
+
+    return from_csv.Delimited(None)
+
+
 def _ecsv() -> Reader:
     from pz_tsm_core.readers import from_ecsv
 
@@ -104,6 +110,7 @@ FORMATS = {
     "parquet": Format((".parquet", ".pq", ".parq"), re.compile(rb"PAR1"), _parquet),
     "csv": Format((".csv",), None, _csv),
     "tsv": Format((".tsv",), None, _tsv),
+    "txt": Format((".txt",), None, _txt),
     "fits": Format((".fits", ".fit", ".fts"), re.compile(rb"SIMPLE  ="), _fits, several=True),
     "votable": Format((".xml", ".vot", ".votable"),
                       re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|!--|!DOCTYPE|(\w+:)?VOTABLE)"),

@@ -89,8 +89,9 @@ def _compile(recipe: Recipe, pins: Pins, do: Do) -> Any:
     combined = do(
         combine,
         measurements=measurements, compilation=pins.compilation, policy=recipe.combine,
+        cluster=recipe.cluster,
     )
-    return do(partition, combined=combined, policy=recipe.partition)
+    return do(partition, combined=combined, policy=recipe.partition, cluster=recipe.cluster)
 
 
 def _make_training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from flows.origins import Origins, Source
 from pz_tsm_core.dust import dust_digests
-from pz_tsm_core.errors import Code, Problem, Problems
+from pz_tsm_core.errors import Code, Problem, Problems, nearest
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, strictest
 from pz_tsm_core.model.pins import CatalogPin, DustPin
 from pz_tsm_core.model.policy import PhotometryPolicy
@@ -60,6 +60,8 @@ def pin(recipe: Recipe, store: Store, *, allow_unfetched: bool = False) -> Pins:
     problems.extend(origins.problems(surveys=not misnamed))
     problems.raise_if_any()
     pins = Pins(origins.sources(), origins.compilation())
+    problems.extend(_strangers(recipe, pins))
+    problems.raise_if_any()
     if recipe.catalog:
         pins = replace(pins, **_sky(recipe.catalog, recipe.photometry))
     store.products.check(recipe.name, product_kind(recipe), _access_of(pins))
@@ -104,6 +106,16 @@ def _misplaced(recipe: Recipe, store: Store) -> Iterator[Problem]:
         if target.is_relative_to(Path(place).resolve()):
             yield Problem(Code.RECIPE_BAD_VALUE, "recipe: output.directory", str(target),
                           f"a folder that is not inside {place}", "name another folder")
+
+
+def _strangers(recipe: Recipe, pins: Pins) -> Iterator[Problem]:
+    """Surveys that `combine` speaks of and that bring nothing; an earlier compilation may."""
+    known = [source.survey.key for source in pins.sources]
+    for field in ("survey_radius_arcsec", "survey_rank"):
+        for name in getattr(recipe.combine, field) if pins.compilation is None else ():
+            if name not in known:
+                yield Problem(Code.RECIPE_BAD_VALUE, f"recipe: combine.{field}", f"`{name}`",
+                              "a survey or table of this recipe", nearest(name, known))
 
 
 def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:

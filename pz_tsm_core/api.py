@@ -6,7 +6,7 @@ Every function takes a pandas, astropy or Arrow table and gives back one of the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,21 +21,22 @@ from pz_tsm_core.dust import open_dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
+from pz_tsm_core.model.combining import CombinePolicy, Preset
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.policy import (
     NJY_ZERO_POINT,
     ClusterPolicy,
-    CombinePolicy,
     Dereddening,
     MatchPolicy,
     PhotometryPolicy,
     SplitPolicy,
 )
-from pz_tsm_core.model.quality import STELLAR, Quality
+from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import UserTable
 from pz_tsm_core.model.schema import described
 from pz_tsm_core.model.survey import Survey
-from pz_tsm_core.ops import photometry, resolve
+from pz_tsm_core.ops import combine as combining
+from pz_tsm_core.ops import photometry
 from pz_tsm_core.ops import split as splitting
 from pz_tsm_core.ops import standardize as standardizing
 from pz_tsm_core.products import list_products, open_product, put
@@ -46,9 +47,9 @@ from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import survey_of_table
 
 __all__ = [
-    "check_survey", "combine", "explain_flags", "fetch", "homogenize", "list_products",
-    "list_surveys", "magnitudes", "match", "open_product", "own_survey", "propose_recipe", "put",
-    "read", "show_survey", "split", "standardize", "write",
+    "check_survey", "combine", "explain_flags", "fetch", "homogenize",
+    "list_products", "list_surveys", "magnitudes", "match", "open_product", "own_survey",
+    "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
 ]
 
 
@@ -159,26 +160,27 @@ def own_survey(
     )
 
 
-def combine(
-    *tables: Any,
-    radius_arcsec: float = 0.75,
-    min_quality: int = 3,
-    exclude_classes: Collection[str] = STELLAR,
-) -> Any:
+def combine(*tables: Any, preset: Preset = "default", **policy: Any) -> Any:
     """One row a galaxy from standard tables of any number of surveys.
+
+    Parameters
+    ----------
+    preset : "default", "des" or "crc": what holds where `policy` says nothing
+    policy : any choice of `combine:` in a recipe, such as `radius_arcsec=0.75`, `min_quality=3`,
+        `prefer=["quality", "z_err"]` or `disagreement="drop"`; all of them are told in
+        `pz_tsm_core.model.combining.CombinePolicy`
 
     Returns
     -------
     The best measurement of every galaxy, with `galaxy_id`; for every measurement's reason and
-    all pairs use `pz_tsm_core.ops.resolve.combine`.
+    all pairs use `pz_tsm_core.ops.combine.combine`.
     """
     if not tables:
         raise refuse(Code.TABLE_EMPTY, "combine", found="no table", expected="at least one",
                      remedy="standardize a survey first")
-    policy = checked(CombinePolicy, radius_arcsec=radius_arcsec, min_quality=min_quality,
-                     exclude_classes=exclude_classes)
+    chosen = checked(CombinePolicy, preset=preset, **policy)
     rows = pa.concat_tables([to_arrow(table) for table in tables], promote_options="permissive")
-    return like(resolve.combine(rows, policy).galaxies, tables[0])
+    return like(combining.combine(rows, chosen).galaxies, tables[0])
 
 
 def match(

@@ -1,12 +1,14 @@
-"""Where positions lie along the sphere, as one number: HEALPix of the finest order, nested."""
+"""Points and angles on the sphere, and where points lie along it as one number."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
 
+ARCSEC_PER_RADIAN = 180 * 3600 / np.pi
 INDEX_ORDER = 29  # of `_healpix_29`, which HATS catalogues are sorted by
 
 
@@ -30,8 +32,33 @@ def spatial_index(ra: npt.ArrayLike, dec: npt.ArrayLike) -> Int64s:
     return cells
 
 
-def order_along(index: Int64s, ids: Int64s) -> npt.NDArray[np.intp]:
-    """Order of rows by their spatial index and, where that is equal, by their ids.
+def unit_vectors(ra: Floats, dec: Floats) -> Floats:
+    """Points of the unit sphere, shape (n, 3), for `ra` and `dec` in degrees, shape (n,)."""
+    alpha, delta = np.radians(ra), np.radians(dec)
+    cos_delta = np.cos(delta)
+    return np.column_stack((cos_delta * np.cos(alpha), cos_delta * np.sin(alpha), np.sin(delta)))
+
+
+def separation_arcsec(ra1: Floats, dec1: Floats, ra2: Floats, dec2: Floats) -> Floats:
+    """Angle between positions in degrees, elementwise, in arcsec.
+
+    The haversine formula (Sinnott 1984, Sky & Telescope 68, 159), which keeps its precision at
+    small angles, also at the poles and across RA 0.
+    """
+    delta1, delta2 = np.radians(dec1), np.radians(dec2)
+    half_dec = np.sin((delta2 - delta1) / 2) ** 2
+    half_ra = np.sin(np.radians(ra2 - ra1) / 2) ** 2
+    chord = np.sqrt(half_dec + np.cos(delta1) * np.cos(delta2) * half_ra)
+    return np.asarray(2 * np.arcsin(np.minimum(chord, 1)) * ARCSEC_PER_RADIAN, dtype=np.float64)
+
+
+def chord_of(angle_arcsec: float) -> float:
+    """Distance between two points of the unit sphere that are an angle apart."""
+    return float(2 * np.sin(angle_arcsec / ARCSEC_PER_RADIAN / 2))
+
+
+def order_along(index: Int64s, *ids: Int64s) -> npt.NDArray[np.intp]:
+    """Order of rows by their spatial index and, where that is equal, by their ids, one by one.
 
     Examples
     --------
@@ -43,5 +70,5 @@ def order_along(index: Int64s, ids: Int64s) -> npt.NDArray[np.intp]:
     # Few share their place: to sort these alone takes a third of the time of a sort by both.
     shared = np.flatnonzero(np.append(again, False) | np.append(False, again))
     among = order[shared]
-    order[shared] = among[np.lexsort((ids[among], index[among]))]
+    order[shared] = among[np.lexsort([key[among] for key in (*reversed(ids), index)])]
     return order

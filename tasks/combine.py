@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
-from pz_tsm_core.model.policy import CombinePolicy
+from pz_tsm_core.model.combining import CombinePolicy
+from pz_tsm_core.model.policy import ClusterPolicy
 from pz_tsm_core.model.stages import COMBINE
 from pz_tsm_core.store import Draft, Store
 from tasks.stage import stage_task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def request(
@@ -17,9 +24,10 @@ def request(
 ) -> StageRequest:
     """All measurements, those of an earlier compilation among them, and the policy."""
     inputs = [*measurements, *([compilation] if compilation else [])]
-    return COMBINE.request(
-        {"measurements": inputs}, policy=policy.model_dump(mode="json")
-    )
+    told = policy.model_dump(mode="json")
+    if policy.preset == "crc":  # whose ids count the inputs in their order
+        told["inputs"] = [ref.content for ref in inputs]
+    return COMBINE.request({"measurements": inputs}, policy=told)
 
 
 @stage_task(request, label="combine")
@@ -30,23 +38,49 @@ def combine(
     measurements: list[ArtifactRef],
     compilation: ArtifactRef | None,
     policy: CombinePolicy,
+    cluster: ClusterPolicy,
 ) -> None:
-    """Leave measurements with reasons, galaxies and pairs, each sorted by its id."""
+    """Leave measurements with reasons, galaxies and pairs, each in the order of the sky.
+
+    Where parts of the sky are settled has no say in the result.
+    """
+    from pz_tsm_core.model.schema import CRD_SCHEMA, GALAXY_SCHEMA, PAIR_SCHEMA, RESOLVED_SCHEMA
+    from pz_tsm_core.sky.combine import CombinedStream
+
+    inputs = [*measurements, *([compilation] if compilation else [])]
+    combined = CombinedStream(
+        [partial(_measurements, store, ref) for ref in inputs], policy, cluster)
+    by_survey = Counter[str]()
+    schemas = {"measurements": RESOLVED_SCHEMA, "galaxies": GALAXY_SCHEMA, "pairs": PAIR_SCHEMA}
+    if policy.preset == "crc":
+        schemas["crd"] = CRD_SCHEMA
+    with ExitStack() as open_tables:
+        write = {name: open_tables.enter_context(draft.writing(name, schema))
+                 for name, schema in schemas.items()}
+        for settled, digests in combined.parts():
+            for name, table in settled.tables.items():
+                write[name](table, digests[name])
+            by_survey.update(settled.surveys)
+    rows = combined.rows()
+    draft.rows(rows.taken, rows.given, rows.dropped)
+    draft.note("surveys", _surveys(store, inputs))
+    draft.count("galaxies by survey", by_survey)
+    draft.count("groups", combined.counts)
+
+
+def _measurements(
+    store: Store, ref: ArtifactRef, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Standard columns of an artifact; those that are younger than it are null."""
     import pyarrow as pa
 
     from pz_tsm_core.model.schema import MEASUREMENT_SCHEMA
-    from pz_tsm_core.ops.resolve import combine as to_galaxies
+    from pz_tsm_core.ops.distinct import standard
 
-    names = MEASUREMENT_SCHEMA.names
-    inputs = [*measurements, *([compilation] if compilation else [])]
-    tables = [store.read_table(ref, "measurements", names) for ref in inputs]
-    done = to_galaxies(pa.concat_tables(tables), policy)
-    draft.write_table("measurements", done.measurements)
-    draft.write_table("galaxies", done.galaxies)
-    draft.write_table("pairs", done.pairs)
-    draft.rows(done.rows.taken, done.rows.given, done.rows.dropped)
-    draft.note("surveys", _surveys(store, inputs))
-    draft.count("galaxies by survey", Counter(done.galaxies["survey"].to_pylist()))
+    there = set(store.schema(ref, "measurements").names)
+    schema = pa.schema([MEASUREMENT_SCHEMA.field(name) for name in columns])
+    for batch in store.batches(ref, "measurements", [name for name in columns if name in there]):
+        yield from standard(pa.table(batch), schema).to_batches()
 
 
 def _surveys(store: Store, inputs: list[ArtifactRef]) -> list[Any]:

@@ -12,12 +12,12 @@ from tasks.partition import COLLECTION
 PAGE, BIBTEX, CREDITS = "report.html", "CITATIONS.bib", "ACKNOWLEDGEMENTS.md"
 
 #: What is handed over of a stage's artifact, the page that explains it all first: all files of a
-#: training set (None for all) and, where the recipe ends with the compilation, its three tables and
-#: the galaxies as HATS.
+#: training set (None for all) and, where the recipe ends with the compilation, its tables and the
+#: galaxies as HATS.
 _REPORT: dict[str, tuple[str, ...] | None] = {"report": (PAGE, BIBTEX, CREDITS)}
 _TRAINING_SET: dict[str, tuple[str, ...] | None] = {"export": None}
 _COMPILATION: dict[str, tuple[str, ...] | None] = {
-    "combine": ("measurements.parquet", "galaxies.parquet", "pairs.parquet"),
+    "combine": None,
     "partition": (COLLECTION,),
 }
 

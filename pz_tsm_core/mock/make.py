@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from pz_tsm_core.mock.galaxies import populate
 from pz_tsm_core.mock.spec import MOCK_VERSION, MockPaths, MockSky
 from pz_tsm_core.mock.surveys import chosen_surveys
 from pz_tsm_core.mock.targets import Measurements, MockSurvey, observe
+from pz_tsm_core.sky.ordered import in_order
 from pz_tsm_core.sky.write import Collection, Partition, finish_collection, write_partition
 from pz_tsm_core.store import PARQUET
 
@@ -120,8 +120,11 @@ def _make(
     partitions: list[Partition] = []
     seen: dict[str, list[Measurements]] = {survey.key: [] for survey in surveys}
     paths.truth_objects.parent.mkdir(parents=True)
-    with pq.ParquetWriter(paths.truth_objects, TRUTH_SCHEMA, **PARQUET) as truth:
-        for done, made in enumerate(_in_order(jobs, workers), start=1):
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        pq.ParquetWriter(paths.truth_objects, TRUTH_SCHEMA, **PARQUET) as truth,
+    ):
+        for done, made in enumerate(in_order(pool, _call, jobs, ahead=workers), start=1):
             if made.partition is not None:
                 partitions.append(made.partition)
                 truth.write_table(made.truth)
@@ -133,6 +136,10 @@ def _make(
                                                for key, parts in seen.items()})
     write_sfd_maps(paths.dust)
     paths.record.write_text(spec.to_json(), encoding="utf-8")
+
+
+def _call(job: Callable[[], Made]) -> Made:
+    return job()
 
 
 def _make_chunk(
@@ -180,18 +187,6 @@ def _make_room_for_pairs(
         lacking = max(0, 4 * chunk.n_hard - int(quotas[place]))
         quotas[place] += lacking
         quotas[np.argmax(quotas)] -= lacking
-
-
-def _in_order(jobs: Iterable[Callable[[], Made]], workers: int) -> Iterator[Made]:
-    """Results of the jobs in their order, with no more than a few jobs ahead in memory."""
-    ahead: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for job in jobs:
-            ahead.append(pool.submit(job))
-            if len(ahead) > workers:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_serializer, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from pz_tsm_core.model.artifact import Value
-from pz_tsm_core.model.quality import STELLAR, ObjectClass, Quality
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
 Band = Literal["u", "g", "r", "i", "z", "y"]
@@ -20,18 +19,6 @@ class StandardizePolicy(Value):
     """How a native table becomes standard."""
 
     bad_positions: Literal["refuse", "drop"] = "refuse"
-
-
-class CombinePolicy(Value):
-    """When measurements are of one galaxy, and which of them may speak for it."""
-
-    radius_arcsec: float = Field(default=0.75, gt=0, le=60)
-    min_quality: Quality = Quality.SECURE
-    exclude_classes: frozenset[ObjectClass] = STELLAR
-
-    @field_serializer("exclude_classes")
-    def _in_order(self, classes: frozenset[ObjectClass]) -> list[str]:
-        return sorted(classes)  # a set has no order; the address of a stage needs one
 
 
 class PartitionPolicy(Value):

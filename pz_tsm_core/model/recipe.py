@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from pz_tsm_core.model.artifact import PUBLIC, Access, Value
+from pz_tsm_core.model.combining import CombinePolicy
 from pz_tsm_core.model.policy import (
     ClusterPolicy,
-    CombinePolicy,
     MatchPolicy,
     Name,
     OutputPolicy,

@@ -86,7 +86,14 @@ GALAXY = (
     GALAXY_ID,
     Column("n_measurements", pa.int32(), "Measurements in the group", nullable=False),
     Column("n_eligible", pa.int32(), "Measurements good enough to win", nullable=False),
+    Column("n_agreeing", pa.int32(), "Those of them whose z is that of the best", nullable=False),
     Column("z_spread", pa.float64(), "(max - min) of the eligible z, over 1 + z", nullable=False),
+    Column("extent", pa.float64(), "Largest separation of a measurement of the group from the best",
+           "arcsec", "pos.angDistance", nullable=False),
+    Column("z_conflict", pa.bool_(), "Whether measurements of the highest rank disagree in z",
+           "", "meta.code.qual", nullable=False),
+    Column("class_conflict", pa.bool_(), "Whether something of an excluded class, as a star, and "
+           "good enough is in the same place", "", "meta.code.class", nullable=False),
 )
 
 SEPARATION = Column("separation", pa.float64(), "Angle between the two", "arcsec",
@@ -97,6 +104,17 @@ PAIR = (
     Column("row_id_1", pa.int64(), "The smaller row_id", nullable=False),
     Column("row_id_2", pa.int64(), "The larger row_id", nullable=False),
     SEPARATION,
+)
+
+#: What the preset `crc` says beside: the names and verdicts of the pipeline that it follows.
+CRD = (
+    Column("row_id", pa.int64(), "Id of the measurement", nullable=False),
+    Column("CRD_ID", pa.string(), "Number of the input and place in it", nullable=False),
+    Column("tie_result", pa.int8(), "0 lost, 1 won, 2 tied with others, 3 a star", nullable=False),
+    Column("compared_to", pa.string(), "CRD_IDs within the radius"),
+    Column("group_id", pa.int64(), "Hash of the smallest CRD_ID of the group", nullable=False),
+    Column("is_in_DP1_fields", pa.bool_(), "Within 2.5 deg of a field of DP1", nullable=False),
+    Column("is_in_rubin_footprint", pa.bool_(), "In the footprint of the LSST", nullable=False),
 )
 
 #: What `crossmatch` adds to a galaxy, beside its `separation` and the columns of its object.
@@ -129,6 +147,7 @@ MEASUREMENT_SCHEMA = arrow_schema(MEASUREMENT)
 RESOLVED_SCHEMA = arrow_schema((*RESOLUTION, *MEASUREMENT))
 GALAXY_SCHEMA = arrow_schema((*GALAXY, *MEASUREMENT))
 PAIR_SCHEMA = arrow_schema(PAIR)
+CRD_SCHEMA = arrow_schema(CRD)
 
 #: What `crossmatch` appends to a column of the object catalogue that a galaxy has as well.
 OBJECT_SUFFIX = "_lsst"

@@ -73,7 +73,7 @@ SPLIT = Stage("split", 2)
 #: Files for photo-z codes.
 EXPORT = Stage("export", 2, ("pyarrow", "h5py"))
 #: Metrics, the page that shows them, and whom to cite.
-REPORT = Stage("report", 2, ("matplotlib", "jinja2"))
+REPORT = Stage("report", 3, ("matplotlib", "jinja2"))
 
 #: A survey from where it is published; known by its content, which no request tells beforehand.
 FETCH = Stage("fetch", 1)

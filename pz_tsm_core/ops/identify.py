@@ -118,14 +118,14 @@ def row_ids(survey: Survey, identity: Identity) -> Ints:
         `id.collision` when two rows get one id.
     """
     parts = pa.table([identity.native_key, pa.array(identity.native_rank)], names=["key", "rank"])
-    return _distinct(_ids(parts, f"{survey.key}{US}{survey.release}{US}"), "row_id")
+    return distinct_ids(_ids(parts, f"{survey.key}{US}{survey.release}{US}"), "row_id")
 
 
 def galaxy_ids(measurements: pa.Table, group: npt.NDArray[np.integer]) -> Ints:
     """Id of the galaxy of each measurement, named by one member of its group.
 
-    The naming member is the smallest in (survey_ordinal, native_key, native_rank); the survey's
-    release is not part of the id, so that a new release of it renames no galaxy.
+    The naming member is the smallest in (survey_ordinal, survey, native_key, native_rank); its
+    release is not part of the id, so that a new release of a survey renames no galaxy.
 
     Parameters
     ----------
@@ -137,11 +137,11 @@ def galaxy_ids(measurements: pa.Table, group: npt.NDArray[np.integer]) -> Ints:
     TsmError
         `id.collision` when two groups get one id.
     """
-    _, code = np.unique(group, return_inverse=True)
+    code = _numbered(group)
     table = measurements.select(["survey", "survey_ordinal", "native_key", "native_rank"])
     naming = table.take(pa.array(_naming_members(table, code)))
     ids = _ids(naming.select(["survey", "native_key", "native_rank"]))
-    return _distinct(ids, "galaxy_id")[code]
+    return distinct_ids(ids, "galaxy_id")[code]
 
 
 def _ids(parts: pa.Table, start: str = "") -> Ints:
@@ -168,6 +168,13 @@ def _as_ids(digests: Iterable[bytes]) -> Ints:
     return np.frombuffer(b"".join(digests), dtype=">i8").astype(np.int64) & _POSITIVE
 
 
+def _numbered(group: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Groups numbered from 0 without gaps; most come so, and that is quickly seen."""
+    if len(group) and group.min() >= 0 and group.max() < len(group) and np.bincount(group).all():
+        return np.asarray(group, dtype=np.intp)
+    return np.asarray(np.unique(group, return_inverse=True)[1], dtype=np.intp)
+
+
 def _naming_members(table: pa.Table, code: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
     """Row of the naming member of each group, given groups numbered from 0 without gaps."""
     size = np.bincount(code)
@@ -175,14 +182,21 @@ def _naming_members(table: pa.Table, code: npt.NDArray[np.intp]) -> npt.NDArray[
     naming[code] = np.arange(len(code))  # right already for groups of one
     shared = np.flatnonzero(size[code] > 1)
     among = table.take(pa.array(shared)).append_column("code", pa.array(code[shared]))
-    keys = ("code", "survey_ordinal", "native_key", "native_rank")
+    keys = ("code", "survey_ordinal", "survey", "native_key", "native_rank")
     order = pc.sort_indices(among, [(key, "ascending") for key in keys]).to_numpy()
     groups, first = np.unique(code[shared][order], return_index=True)
     naming[groups] = shared[order][first]
     return naming
 
 
-def _distinct(ids: Ints, name: str) -> Ints:
+def distinct_ids(ids: Ints, name: str) -> Ints:
+    """Give back ids of which no two are equal.
+
+    Raises
+    ------
+    TsmError
+        `id.collision`
+    """
     ordered = np.sort(ids)
     repeated = int((ordered[1:] == ordered[:-1]).sum())
     if repeated:

@@ -12,9 +12,9 @@ from typing import Any
 from pz_tsm_core.errors import Code
 from pz_tsm_core.files import read_document
 from pz_tsm_core.model.artifact import Value
+from pz_tsm_core.model.combining import CombinePolicy
 from pz_tsm_core.model.policy import (
     ClusterPolicy,
-    CombinePolicy,
     Dereddening,
     MatchPolicy,
     OutputPolicy,

@@ -13,8 +13,8 @@ from astropy.coordinates import Latitude, Longitude
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pz_tsm_core.ops.associate import unit_vectors
 from pz_tsm_core.ops.runs import run_starts
+from pz_tsm_core.sphere import unit_vectors
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -18,11 +18,13 @@ class Contribution:
     Parameters
     ----------
     reasons : measurements by why they won or lost
+    kept : rows of the compilation
     rows : of the result
     """
 
     key: str
     reasons: Mapping[Reason, int]
+    kept: int
     rows: int
 
     @property
@@ -31,18 +33,13 @@ class Contribution:
         return sum(self.reasons.values())
 
     @property
-    def galaxies(self) -> int:
-        """Galaxies of the compilation for which the survey speaks."""
-        return sum(rows for reason, rows in self.reasons.items() if reason.winner)
-
-    @property
     def fates(self) -> dict[str, int]:
         """Measurements by what became of them, in the words of the plot."""
         eligible = sum(rows for reason, rows in self.reasons.items() if reason.eligible)
         return {
             "in the result": self.rows,
-            "without an object": self.galaxies - self.rows,
-            "another was better": eligible - self.galaxies,
+            "without an object": self.kept - self.rows,
+            "another was better": eligible - self.kept,
             "low quality": self.reasons[Reason.LOW_QUALITY],
             "excluded class": self.reasons[Reason.EXCLUDED_CLASS],
         }
@@ -56,7 +53,8 @@ def contributions(
     for kind, rows in compilation.measurements.items():
         reasons[kind.survey][Reason(kind.reason)] += rows
     result = training_set.by_survey if training_set else compilation.redshifts
-    found = [Contribution(key, {reason: counts[reason] for reason in Reason}, result.rows(key))
+    found = [Contribution(key, {reason: counts[reason] for reason in Reason},
+                          compilation.redshifts.rows(key), result.rows(key))
              for key, counts in reasons.items()]
     return sorted(found, key=lambda each: (-each.measurements, each.key))
 

@@ -92,6 +92,8 @@ def _redshifts(found: Found) -> Named:
     yield "redshift.median", "", tally.median()
     yield "redshift.highest", "", tally.highest
     yield "redshift.discordant", "", _share(compilation.discordant, compilation.repeated)
+    yield "redshift.conflict", "", _share(compilation.z_conflicts, compilation.galaxies)
+    yield "class.conflict", "", _share(compilation.class_conflicts, compilation.galaxies)
 
 
 def _match(told: TrainingSet, galaxies: int) -> Named:

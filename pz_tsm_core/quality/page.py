@@ -23,7 +23,7 @@ from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.resolution import Reason
 from pz_tsm_core.quality.checks import Check, Status, check, verdict
-from pz_tsm_core.quality.fates import contributions, flags
+from pz_tsm_core.quality.fates import Contribution, contributions, flags
 from pz_tsm_core.quality.metrics import Found, measure
 from pz_tsm_core.quality.pictures import pictures
 
@@ -76,10 +76,33 @@ def render(report: Report) -> str:
         report=report, policy=POLICY, style=Markup(_style()),  # noqa: S704 - our own file
         verdict=verdict(report.checks), **_checks(report.checks),
         surveys=surveys, flags=_grouped(flags(found.compilation), lambda line: line.survey),
-        reasons=list(Reason), qualities=list(Quality), pictures=pictures(found, surveys),
+        reasons=_reasons(surveys), qualities=list(Quality), pictures=pictures(found, surveys),
         recipe=_paragraphs(report.recipe),
         files=_listed(report.files), cite=cite,
     )
+
+
+#: How the page calls reasons, and what they have in common.
+_REASONS: Mapping[str, Mapping[Reason, str]] = {
+    "speaks for its galaxy": {
+        Reason.ALONE: "alone", Reason.WON: "best of several", Reason.TIED: "one of several"},
+    "another was better": {
+        Reason.LOST_QUALITY: "quality", Reason.LOST_INSTRUMENT: "instru&shy;ment",
+        Reason.LOST_SURVEY_RANK: "survey", Reason.LOST_Z_ERR: "error of z",
+        Reason.LOST_YEAR: "year", Reason.LOST_SNR: "S/N", Reason.LOST_SEPARATION: "place",
+        Reason.LOST_ID: "larger id"},
+    "redshifts disagree": {Reason.LOST_CONFLICT: "another picked", Reason.CONFLICT: "none kept"},
+    "may not speak": {Reason.LOW_QUALITY: "low quality", Reason.EXCLUDED_CLASS: "class"},
+}
+
+
+def _reasons(surveys: Sequence[Contribution]) -> dict[str, dict[Reason, Markup]]:
+    """The reasons that occur, as the page calls and groups them."""
+    occur = {reason for each in surveys for reason, rows in each.reasons.items() if rows}
+    told = {group: {reason: Markup(name)  # noqa: S704 - our own words
+                    for reason, name in names.items() if reason in occur}
+            for group, names in _REASONS.items()}
+    return {group: names for group, names in told.items() if names}
 
 
 def _checks(checks: Sequence[Check]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import object_column
@@ -37,7 +38,8 @@ DISCORDANT = 0.03
 _BY_USE = ("i", "r", "z", "g", "y", "u")
 
 MEASUREMENT_COLUMNS = ["survey", "quality", "object_class", "instrument_type", "reason"]
-GALAXY_COLUMNS = ["survey", "ra", "dec", "z", "n_eligible", "z_spread"]
+GALAXY_COLUMNS = ["survey", "ra", "dec", "z", "n_eligible", "z_spread", "z_conflict",
+                  "class_conflict"]
 
 
 class Kind(NamedTuple):
@@ -58,6 +60,8 @@ class Compilation:
     ----------
     repeated : galaxies with several redshifts that are good enough
     discordant : those among them whose redshifts differ by more than `DISCORDANT`
+    z_conflicts : those whose best redshifts disagree, as the policy has it
+    class_conflicts : those in whose place something of an excluded class was seen
     """
 
     measurements: Counter[Kind] = field(default_factory=Counter)
@@ -66,6 +70,8 @@ class Compilation:
     galaxies: int = 0
     repeated: int = 0
     discordant: int = 0
+    z_conflicts: int = 0
+    class_conflicts: int = 0
 
     def add_measurements(self, batch: pa.RecordBatch) -> None:
         """Count measurements by survey, flags and fate."""
@@ -82,6 +88,8 @@ class Compilation:
         self.sky.add(floats(batch, "ra"), floats(batch, "dec"))
         several = batch["n_eligible"].to_numpy() > 1
         self.repeated += int(several.sum())
+        self.z_conflicts += pc.sum(batch["z_conflict"]).as_py() or 0
+        self.class_conflicts += pc.sum(batch["class_conflict"]).as_py() or 0
         self.discordant += int((several & (floats(batch, "z_spread") > DISCORDANT)).sum())
 
 

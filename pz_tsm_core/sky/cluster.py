@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-
-from distributed import Client, LocalCluster
+from typing import TYPE_CHECKING, NamedTuple
 
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.policy import ClusterPolicy
+
+if TYPE_CHECKING:  # half a second that threads do not need
+    from distributed import Client
 
 #: Left alone, Dask's status pages listen on every interface of the machine.
 LOOPBACK_ONLY = {
@@ -33,6 +36,8 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
         with _connect(policy.address) as client, client.as_current():
             yield client
         return
+    from distributed import Client, LocalCluster
+
     processes = policy.kind == "local"
     with (
         LocalCluster(
@@ -48,7 +53,47 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
         yield client
 
 
+class Pool(NamedTuple):
+    """Where functions run, and how many run at a time."""
+
+    executor: Executor
+    width: int
+
+
+@contextmanager
+def pool_of(policy: ClusterPolicy) -> Iterator[Pool]:
+    """Threads of this process, or the workers of a Dask cluster.
+
+    Raises
+    ------
+    TransientError
+        `service.unreachable` when no scheduler answers, or a worker died over and over.
+    """
+    if policy.kind == "threads":
+        with ThreadPoolExecutor(policy.workers) as executor:
+            yield Pool(executor, policy.workers)
+        return
+    with dask_client(policy) as client, lost_workers(), client.get_executor() as executor:
+        yield Pool(executor, max(1, sum(client.nthreads().values())))
+
+
+@contextmanager
+def lost_workers() -> Iterator[None]:
+    """Tell of workers that die in the words of the catalogue of errors."""
+    from distributed import KilledWorker
+
+    try:
+        yield
+    except KilledWorker as error:
+        raise TransientError(
+            Problem(Code.SERVICE_UNREACHABLE, "cluster", str(error), "workers that live",
+                    "give workers more memory, or choose cluster.kind: threads")
+        ) from error
+
+
 def _connect(address: str) -> Client:
+    from distributed import Client
+
     try:
         return Client(address, timeout="5s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from distributed import KilledWorker
 
-from pz_tsm_core.errors import Code, Problem, TransientError, refuse
+from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
@@ -27,13 +26,13 @@ from pz_tsm_core.model.schema import (
     SEPARATION,
     object_column,
 )
-from pz_tsm_core.ops.associate import separation_arcsec
 from pz_tsm_core.ops.runs import run_starts
 from pz_tsm_core.ops.uniqueness import choose_counterparts
 from pz_tsm_core.sky.catalog import answering, open_catalog, require_margin
-from pz_tsm_core.sky.cluster import dask_client
+from pz_tsm_core.sky.cluster import dask_client, lost_workers
 from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
 from pz_tsm_core.sky.wrap import import_lsdb
+from pz_tsm_core.sphere import separation_arcsec
 from pz_tsm_core.store import PARQUET
 from pz_tsm_core.store.refusals import DISK_FULL
 
@@ -58,9 +57,9 @@ class Matched:
 
 @dataclass(frozen=True)
 class Counterparts:
-    """The chosen pairs, sorted by galaxy_id, and the number of candidates of each galaxy."""
+    """The chosen pairs, sorted by row_id, and the number of candidates of each galaxy."""
 
-    galaxy_id: npt.NDArray[np.int64]
+    row_id: npt.NDArray[np.int64]
     object_id: npt.NDArray[np.int64]
     candidates: npt.NDArray[np.int64]
 
@@ -100,10 +99,10 @@ def crossmatch(
     require_margin(right, catalog, policy.radius_arcsec)
     if release.primary_filter:
         right = right.query(f"{release.primary_filter} == True")
-    with _read_errors(catalog), answering(galaxies), dask_client(cluster):
+    with _read_errors(catalog), lost_workers(), answering(galaxies), dask_client(cluster):
         pairs = _candidates(left, right, release, policy, scratch)
     counterparts, rivals = _choose(pairs, catalog, release, policy)
-    galaxies_in, given = len(left), len(counterparts.galaxy_id)
+    galaxies_in, given = len(left), len(counterparts.row_id)
     dropped = {"no_object": galaxies_in - given - rivals, "object_taken": rivals}
     rows = Rows(taken=galaxies_in, given=given, dropped=dropped)
     schema = _schema(right, wanted, release)
@@ -116,14 +115,14 @@ def _choose(
     """The pairs that stay, and how many galaxies lost their object to a nearer one."""
     if not len(pairs):
         raise _no_match(catalog, policy)
-    galaxy_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("galaxy_id", release.id))
+    row_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("row_id", release.id))
     if (object_id == NO_ID).any():
         raise refuse(Code.TABLE_COLUMN_TYPE, f"{catalog}: column {release.id}",
                      found="objects without an id", expected="an id for every object",
                      remedy="repair the object catalogue")
     separation = pairs[SEPARATION.name].to_numpy(np.float64)
-    chosen = choose_counterparts(galaxy_id, object_id, separation, unique=policy.unique)
-    stays = galaxy_id[chosen.index], object_id[chosen.index], chosen.candidates
+    chosen = choose_counterparts(row_id, object_id, separation, unique=policy.unique)
+    stays = row_id[chosen.index], object_id[chosen.index], chosen.candidates
     return Counterparts(*stays), chosen.taken
 
 
@@ -138,11 +137,6 @@ def _read_errors(catalog: Path) -> Iterator[None]:
         raise refuse(Code.CATALOG_INVALID, str(catalog), found=str(error).splitlines()[0],
                      expected="partitions that can be read", remedy="check or repair the copy",
                      ) from error
-    except KilledWorker as error:
-        raise TransientError(
-            Problem(Code.SERVICE_UNREACHABLE, "cluster", str(error), "workers that live",
-                    "give workers more memory, or choose cluster.kind: threads")
-        ) from error
 
 
 def _require_integer_id(right: Any, catalog: Path, release: Release) -> None:
@@ -186,7 +180,7 @@ def _position(release: Release) -> tuple[str, str]:
 
 def _pair_frame(release: Release) -> pd.DataFrame:
     """An empty table of pairs, which tells Dask what `_stash` returns."""
-    return pd.DataFrame({"galaxy_id": np.empty(0, np.int64), release.id: np.empty(0, np.int64),
+    return pd.DataFrame({"row_id": np.empty(0, np.int64), release.id: np.empty(0, np.int64),
                          SEPARATION.name: np.empty(0, np.float64)})
 
 
@@ -209,7 +203,7 @@ def _stash(
     pq.write_table(payload, partial, **PARQUET)
     partial.rename(file)
     ids = {name: payload[name].cast(pa.int64()).fill_null(NO_ID).to_numpy()
-           for name in ("galaxy_id", object_id)}
+           for name in ("row_id", object_id)}
     return pd.DataFrame({**ids, SEPARATION.name: separation})
 
 
@@ -228,15 +222,15 @@ def _payload(
     """Rows of the chosen pairs, read back from scratch file by file in the order of the sky."""
     for file in sorted(scratch.glob("*.parquet"), key=_sky_order):
         table = pq.read_table(file, page_checksum_verification=True)
-        ids = table["galaxy_id"].to_numpy()
-        place = np.minimum(np.searchsorted(chosen.galaxy_id, ids), len(chosen.galaxy_id) - 1)
-        same_galaxy = chosen.galaxy_id[place] == ids
+        ids = table["row_id"].to_numpy()
+        place = np.minimum(np.searchsorted(chosen.row_id, ids), len(chosen.row_id) - 1)
+        same_galaxy = chosen.row_id[place] == ids
         keep = same_galaxy & (chosen.object_id[place] == table[object_id].to_numpy())
         count = pa.array(chosen.candidates[place], CANDIDATES.field.type)
         kept = table.append_column(CANDIDATES.field, count).filter(pa.array(keep))
         # An id that stands on several objects near one galaxy gives its nearest row.
-        kept = kept.sort_by([("galaxy_id", "ascending"), (SEPARATION.name, "ascending")])
-        kept = kept.take(pa.array(run_starts(kept["galaxy_id"].to_numpy())))
+        kept = kept.sort_by([("row_id", "ascending"), (SEPARATION.name, "ascending")])
+        kept = kept.take(pa.array(run_starts(kept["row_id"].to_numpy())))
         yield from kept.select(schema.names).cast(schema).to_batches()
 
 

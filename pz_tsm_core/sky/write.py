@@ -1,8 +1,8 @@
 """Write HATS: the one place where the library lays out a sky catalogue on disk.
 
 A collection is a catalogue in HEALPix partitions and its margin; LSDB opens both together. A table
-in memory goes through `write_table_as_collection`, anything larger through `write_collection`, or,
-in parallel, through `write_partition` for each partition and `finish_collection` at the end.
+in memory goes through `write_table_as_collection`, anything larger through `sky.layout`, or through
+`write_partition` for each partition, on any thread, and `finish_collection` at the end.
 Why this is not left to hats-import or LSDB: docs/adr/005.
 """
 
@@ -33,7 +33,7 @@ from pz_tsm_core.sky.partition import (
 )
 
 __all__ = ["Collection", "Partition", "Tile", "finish_collection", "plan_partitions",
-           "refuse_existing", "write_collection", "write_partition", "write_table_as_collection"]
+           "refuse_existing", "write_partition", "write_table_as_collection"]
 
 ROWS_PER_PARTITION = 300_000
 
@@ -74,36 +74,9 @@ def write_table_as_collection(
     indexed = sorted_with_index(collection, table)
     index = indexed[SPATIAL_INDEX_COLUMN].to_numpy()
     tiles = plan_partitions(index, rows_per_partition, collection.highest_order)
-    return _write(collection, _cut(indexed, index, tiles))
-
-
-def write_collection(
-    path: Path,
-    name: str,
-    partitions: Iterable[tuple[Tile, pa.Table]],
-    schema: pa.Schema,
-    *,
-    ra_column: str = "ra",
-    dec_column: str = "dec",
-    margin_arcsec: float | None = 5.0,
-) -> Path:
-    """Write a stream of partitions as a HATS collection, one partition in memory at a time.
-
-    Of partitions already written only the rows near their borders stay in memory.
-
-    Parameters
-    ----------
-    partitions : disjoint pixels and their rows, in any order
-    schema : of every table
-
-    Raises
-    ------
-    TsmError
-        as `write_table_as_collection`, and catalog.invalid for rows outside their pixel or pixels
-        that overlap or are too small for the margin
-    """
-    collection = Collection(path, name, schema, ra_column, dec_column, margin_arcsec)
-    return _write(collection, partitions)
+    refuse_existing(collection.path)
+    return finish_collection(collection, [write_partition(collection, tile, rows)
+                                          for tile, rows in _cut(indexed, index, tiles)])
 
 
 def finish_collection(collection: Collection, partitions: Iterable[Partition]) -> Path:
@@ -122,13 +95,6 @@ def finish_collection(collection: Collection, partitions: Iterable[Partition]) -
                         collection.margin_name, margin)
     _write_collection_properties(collection)
     return collection.path
-
-
-def _write(collection: Collection, partitions: Iterable[tuple[Tile, pa.Table]]) -> Path:
-    refuse_existing(collection.path)
-    return finish_collection(
-        collection, [write_partition(collection, tile, table) for tile, table in partitions]
-    )
 
 
 def refuse_existing(path: Path) -> None:

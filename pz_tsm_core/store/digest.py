@@ -85,6 +85,11 @@ class TableDigest:
         for batch in batches:
             self._add(_row_sums(batch, self._salts), batch.num_rows)
 
+    def merge(self, other: TableDigest) -> None:
+        """Add the rows that another digest has taken in."""
+        self._expect(other._columns)
+        self._add(other._sums, other.rows)
+
     def hexdigest(self) -> str:
         """Digest of the rows so far: 32 hexadecimal digits."""
         sums = [f"{lane:016x}" for lane in self._sums]

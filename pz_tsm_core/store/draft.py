@@ -5,18 +5,26 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from pz_tsm_core.model.artifact import Rows, plain_json
 from pz_tsm_core.store.digest import TableDigest
 from pz_tsm_core.store.faults import point
-from pz_tsm_core.store.tables import write_parquet
+from pz_tsm_core.store.tables import ParquetTable
 
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+class Write(Protocol):
+    """Adds rows to a table that is open."""
+
+    def __call__(self, rows: pa.RecordBatch | pa.Table, taken: TableDigest | None = None) -> None:
+        """Write rows; `taken` is their digest, where somebody has it already."""
 
 
 class Draft:
@@ -48,21 +56,47 @@ class Draft:
             schema = schema or data.schema
             data = data.unify_dictionaries().to_batches()
         batches, schema = _with_schema(data, schema)
+        with self.writing(name, schema) as write:
+            for batch in batches:
+                write(batch)
+        return self.tables[name].rows
+
+    @contextmanager
+    def writing(
+        self, name: str, schema: pa.Schema
+    ) -> Iterator[Write]:
+        """Open `<name>.parquet` for rows that come in pieces, while others are open as well."""
         digest = self._register(name, schema)
-        write_parquet(self.directory / f"{name}.parquet", _digested(batches, digest), schema)
-        return digest.rows
+        file = ParquetTable(self.directory / f"{name}.parquet", schema)
+
+        def write(rows: pa.RecordBatch | pa.Table, taken: TableDigest | None = None) -> None:
+            if taken:
+                digest.merge(taken)
+            for batch in rows.to_batches() if isinstance(rows, pa.Table) else (rows,):
+                if not taken:
+                    digest.update(batch)
+                point("draft.batch")
+                file.write(batch)
+
+        try:
+            yield write
+            file.finish()
+        finally:
+            file.close()
 
     def register_table(
-        self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema
-    ) -> None:
-        """Take the digest of rows that stand in files which another library wrote.
+        self, name: str, parts: Iterable[pa.RecordBatch | TableDigest], schema: pa.Schema
+    ) -> int:
+        """Take the digest of rows that stand in files of other writers, and return their number.
 
         The files themselves get their sha256 in the manifest, but no say in the content digest:
         such libraries write dates into them.
         """
         digest = self._register(name, schema)
-        for batch in batches:
-            digest.update(batch)
+        for part in parts:
+            take = digest.merge if isinstance(part, TableDigest) else digest.update
+            take(part)
+        return digest.rows
 
     def rows(self, taken: int, given: int, dropped: Mapping[str, int] | None = None) -> None:
         """State the row balance: rows in = rows out + rows dropped, by reason.
@@ -87,15 +121,6 @@ class Draft:
             raise ValueError(f"table name {name!r} is taken, or not lower-case letters and digits")
         self.tables[name] = TableDigest(schema)
         return self.tables[name]
-
-
-def _digested(
-    batches: Iterable[pa.RecordBatch], digest: TableDigest
-) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        digest.update(batch)
-        point("draft.batch")
-        yield batch
 
 
 def _with_schema(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,18 +18,49 @@ ROW_GROUP_ROWS = 131_072
 PARQUET = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
 
 
-def write_parquet(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
-    """Write batches as one file: zstd level 3, page checksums, row groups of 131,072 rows."""
-    where = str(path)  # only the writer's own errors are the store's: `batches` may raise others
-    with io_errors(where):
-        writer = pq.ParquetWriter(path, schema, use_dictionary=_repeating(schema), **PARQUET)
-    try:
-        for group in regroup(batches, schema, ROW_GROUP_ROWS):
-            with io_errors(where):
-                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-    finally:
-        with io_errors(where):
-            writer.close()
+class ParquetTable:
+    """A file that is written as its rows come, in row groups of 131,072 rows.
+
+    So the row groups of a file do not show how its rows happened to arrive. Level 3 of zstd, a
+    checksum on every page.
+
+    Parameters
+    ----------
+    path : nothing is there yet
+    schema : of all rows
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._where, self._schema = str(path), schema
+        with io_errors(self._where):
+            self._writer = pq.ParquetWriter(
+                path, schema, use_dictionary=_repeating(schema), **PARQUET)
+        self._waiting: list[pa.RecordBatch] = []
+        self._held = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        self._waiting.append(batch)
+        self._held += len(batch)
+        if self._held >= ROW_GROUP_ROWS:
+            self._write(self._held - self._held % ROW_GROUP_ROWS)
+
+    def finish(self) -> None:
+        """Write what is left, and the footer."""
+        if self._held:
+            self._write(self._held)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file, whole or not."""
+        with io_errors(self._where):
+            self._writer.close()
+
+    def _write(self, rows: int) -> None:
+        table = pa.Table.from_batches(self._waiting, self._schema)
+        with io_errors(self._where):
+            self._writer.write_table(table.slice(0, rows), row_group_size=ROW_GROUP_ROWS)
+        self._waiting, self._held = table.slice(rows).to_batches(), self._held - rows
 
 
 def _repeating(schema: pa.Schema) -> list[str]:
@@ -41,29 +72,6 @@ def _repeating(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if not pa.types.is_nested(field.type)
             and not pa.types.is_floating(field.type)
             and not pa.types.is_int64(field.type) and not pa.types.is_uint64(field.type)]
-
-
-def regroup(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int
-) -> Iterator[pa.Table]:
-    """Cut a stream of batches into tables of `rows` rows; the last may be shorter, none is empty.
-
-    So the row groups of a file do not show how its rows happened to arrive.
-    """
-    waiting: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        waiting.append(batch)
-        held += batch.num_rows
-        if held < rows:
-            continue
-        table = pa.Table.from_batches(waiting, schema)
-        whole = held - held % rows
-        for start in range(0, whole, rows):
-            yield table.slice(start, rows)
-        waiting, held = table.slice(whole).to_batches(), held - whole
-    if held:
-        yield pa.Table.from_batches(waiting, schema)
 
 
 def read_batches(

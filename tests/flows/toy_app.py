@@ -19,7 +19,8 @@ from flows import commands
 from pz_tsm_core.cli import told_plainly
 from pz_tsm_core.errors import Code, Problem, TransientError, refuse
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
-from pz_tsm_core.model.policy import CombinePolicy, SplitPolicy
+from pz_tsm_core.model.combining import CombinePolicy
+from pz_tsm_core.model.policy import SplitPolicy
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.stages import COMBINE, RETRIEVE, SPLIT
 from pz_tsm_core.store import Draft, Store

@@ -91,6 +91,10 @@ CASES = {
     "a file that is not there": (_recipe("2dfgrs.csv", "none.csv"), Code.FILE_MISSING),
     "an unknown flux": (_recipe("flux: cModel", "flux: cmodel"), Code.RECIPE_BAD_VALUE),
     "bands twice": (_recipe("flux: cModel", "bands: [i, i]"), Code.RECIPE_BAD_VALUE),
+    "trust in a survey that brings nothing": (
+        _recipe("min_quality: 3", "survey_rank: [vandal]"), Code.RECIPE_BAD_VALUE),
+    "a criterion twice": (_recipe("min_quality: 3", "prefer: [quality, quality]"),
+                          Code.RECIPE_BAD_VALUE),
     "no dust map there": (_recipe("directory: dust", "directory: dusk"), Code.DUST_MAP),
     "a path that is no HATS": (_recipe("path: object_collection", "path: truth"),
                                Code.CATALOG_INVALID),

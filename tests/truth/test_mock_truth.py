@@ -142,19 +142,32 @@ def test_groups_are_the_true_galaxies_where_the_sky_is_not_made_hard(measured, t
     assert len(known) >= len(galaxy_of) > 1500
 
 
+LOST = (Reason.LOST_QUALITY, Reason.LOST_INSTRUMENT, Reason.LOST_SURVEY_RANK, Reason.LOST_Z_ERR,
+        Reason.LOST_YEAR, Reason.LOST_SNR, Reason.LOST_SEPARATION, Reason.LOST_ID)
+
+
+def _orders(rows: list[Any]) -> dict[int, tuple[Any, ...]]:
+    """What each row of a group is ranked by, smaller first: plain values, astropy's middle."""
+    sky = SkyCoord([row.ra for row in rows], [row.dec for row in rows], unit="deg").cartesian
+    away = (sky - sky.mean()).norm().value * 180 * 3600 / np.pi
+
+    def known(value: Any) -> float:
+        return np.inf if pd.isna(value) else float(value)
+
+    return {row.row_id: (-row.quality, "sgp".index(row.instrument_type), -row.survey_rank,
+                         known(row.z_err), known(-row.year), known(-row.snr),
+                         round(distance * 1000), row.row_id)
+            for row, distance in zip(rows, away, strict=True)}
+
+
 def test_winners_and_reasons_are_those_of_a_choice_made_group_by_group(measured) -> None:
-    rank = {"s": 0, "g": 1, "p": 2}
     expected = {}
     for _, group in measured.groupby("galaxy_id"):
         rows = list(group.itertuples())
+        order = _orders(rows)
         able = [row for row in rows
                 if row.quality >= 3 and row.object_class not in ("star", "galactic")]
-
-        def order(row: Any) -> tuple[Any, ...]:
-            z_err = np.inf if pd.isna(row.z_err) else row.z_err
-            return -row.quality, rank[row.instrument_type], z_err, row.row_id
-
-        best = min(able, key=order, default=None)
+        best = min(able, key=lambda row: order[row.row_id], default=None)
         for row in rows:
             if row.object_class in ("star", "galactic"):
                 expected[row.row_id] = Reason.EXCLUDED_CLASS
@@ -163,11 +176,10 @@ def test_winners_and_reasons_are_those_of_a_choice_made_group_by_group(measured)
             elif row is best:
                 expected[row.row_id] = Reason.ALONE if len(able) == 1 else Reason.WON
             else:
-                lost = [Reason.LOST_QUALITY, Reason.LOST_INSTRUMENT, Reason.LOST_Z_ERR,
-                        Reason.LOST_ID]
-                place = next(i for i, (a, b) in enumerate(
-                    zip(order(row), order(best), strict=True)) if a != b)
-                expected[row.row_id] = lost[place]
+                mine, theirs = order[row.row_id], order[best.row_id]
+                place = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
+                disagrees = place > 2 and abs(row.z - best.z) > 0.01 * (1 + best.z)
+                expected[row.row_id] = Reason.LOST_CONFLICT if disagrees else LOST[place]
     assert dict(zip(measured.row_id, measured.reason, strict=True)) == expected
     # Repeats of one survey often agree in all but the id; every other reason occurs as well.
     assert set(measured.reason) >= {0, 1, 2, 3, 4, 6, 7}
@@ -180,10 +192,25 @@ def test_a_galaxy_is_its_winner_with_the_figures_of_its_group(measured, galaxies
     assert (ours.row_id == winners.row_id[ours.index]).all()
     grouped = measured.groupby("galaxy_id")
     assert (ours.n_measurements == grouped.size()[ours.index]).all()
-    able = measured[measured.reason <= Reason.LOST_ID].groupby("galaxy_id")
+    eligible = [reason for reason in Reason if reason.eligible]
+    able = measured[measured.reason.isin(eligible)].groupby("galaxy_id")
     assert (ours.n_eligible == able.size()[ours.index]).all()
     spread = (able.z.max() - able.z.min())[ours.index] / (1 + ours.z)
     assert np.allclose(ours.z_spread, spread)
+    together = measured[measured.reason.isin(eligible)].join(
+        ours[["z"]], on="galaxy_id", suffixes=("", "_best"), how="inner")
+    agrees = abs(together.z - together.z_best) <= 0.01 * (1 + together.z_best)
+    assert (ours.n_agreeing == agrees.groupby(together.galaxy_id).sum()[ours.index]).all()
+    disputed = measured[measured.reason == Reason.LOST_CONFLICT].galaxy_id
+    assert set(ours.index[ours.z_conflict]) == set(disputed)
+    stars = measured[(measured.reason == Reason.EXCLUDED_CLASS) & (measured.quality >= 3)].galaxy_id
+    assert set(ours.index[ours.class_conflict]) == set(stars) & set(ours.index)
+    members = measured.join(ours[["ra", "dec"]], on="galaxy_id", suffixes=("", "_best"),
+                            how="inner")
+    apart = SkyCoord(members.ra, members.dec, unit="deg").separation(
+        SkyCoord(members.ra_best, members.dec_best, unit="deg")).arcsec
+    largest = pd.Series(apart, index=members.index).groupby(members.galaxy_id).max()
+    assert np.allclose(ours.extent, largest[ours.index], atol=1e-6)
 
 
 def test_blunders_are_announced_by_low_flags_and_never_win(measured, truth) -> None:

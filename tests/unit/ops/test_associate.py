@@ -8,7 +8,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, angular_separation
 
 from pz_tsm_core.errors import TsmError
-from pz_tsm_core.ops.associate import components, pairs_within, separation_arcsec, unit_vectors
+from pz_tsm_core.ops import associate, crowd
+from pz_tsm_core.ops.associate import components, links_within, pairs_within
+from pz_tsm_core.ops.reach import Reach, one_radius
+from pz_tsm_core.sphere import separation_arcsec, unit_vectors
 
 
 def _generated_sky(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,3 +90,87 @@ def test_nothing_and_one_have_no_pairs(n: int) -> None:
     first, second, separation = pairs_within(np.zeros(n), np.zeros(n), 1.0)
     assert len(first) == len(second) == len(separation) == 0
     assert len(components(n, first, second)) == n
+
+
+def _clumps(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Up to a thousand positions in a few clumps, some thin and some dense, at a hard place."""
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.integers(2, 1000)), int(rng.integers(1, 6))
+    centres = rng.uniform(-3, 3, (k, 2)) * rng.choice([1, 5])
+    offset = centres[rng.integers(0, k, n)] + rng.normal(0, rng.uniform(0.1, 2), (n, 2))
+    east, north = offset.T / 3600
+    dec = rng.choice([-90.0, 0.0, 41.8103149, 89.98])
+    if dec == -90:
+        return np.degrees(np.arctan2(north, east)) % 360, dec + np.hypot(east, north)
+    dec = dec + north
+    return (east / np.cos(np.radians(dec))) % 360, dec
+
+
+def _partition(label: np.ndarray) -> list[int]:
+    """The first member of the group of each."""
+    _, first, of = np.unique(label, return_index=True, return_inverse=True)
+    return first[of].tolist()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_neither_bands_nor_crowds_change_the_components(seed: int, monkeypatch) -> None:
+    rng = np.random.default_rng(seed)
+    ra, dec = _clumps(seed)
+    first, second, _ = pairs_within(ra, dec, 0.75)
+    expected = _partition(components(len(ra), first, second))
+    listed = set()
+    monkeypatch.setattr(crowd, "FULL", int(rng.integers(1, 16)))
+    monkeypatch.setattr(crowd, "CROWD", int(rng.integers(1, 60)))
+    for rows in (5, 50, 10_000):
+        monkeypatch.setattr(associate, "BAND_ROWS", rows)
+        monkeypatch.setattr(crowd, "BLOCK_PAIRS", 7 * rows)
+        links = links_within(ra, dec, one_radius(0.75))
+        assert _partition(links.components(len(ra))) == expected
+        assert len(links.first) + links.unlisted == len(first)
+        listed.add(tuple(sorted(zip(links.first.tolist(), links.second.tolist(), strict=True))))
+    assert len(listed) == 1  # what is listed is no matter of bands either
+    assert set(listed.pop()) <= set(zip(first.tolist(), second.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("joined", ["larger", "quadrature"])
+def test_a_radius_for_every_pair_holds_in_crowds_too(seed: int, joined, monkeypatch) -> None:
+    rng = np.random.default_rng(seed)
+    ra, dec = _clumps(seed)
+    own = rng.uniform(0.3, 1.0, len(ra))
+    monkeypatch.setattr(crowd, "FULL", int(rng.integers(1, 16)))
+    monkeypatch.setattr(crowd, "CROWD", int(rng.integers(1, 60)))
+    first, second, separation = pairs_within(ra, dec, 1.0)
+    if joined == "larger":
+        near = separation <= np.maximum(own[first], own[second])
+        reach = Reach(own.min(), own.max(), own, joined)
+    else:
+        limit = np.clip(np.sqrt(own[first] ** 2 + own[second] ** 2), 0.3, 1.0)
+        near, reach = separation <= limit, Reach(0.3, 1.0, own, joined)
+    expected = _partition(components(len(ra), first[near], second[near]))
+    links = links_within(ra, dec, reach)
+    assert _partition(links.components(len(ra))) == expected
+    assert set(zip(links.first.tolist(), links.second.tolist(), strict=True)) <= set(
+        zip(first[near].tolist(), second[near].tolist(), strict=True))
+
+
+def test_ten_thousand_on_one_spot_are_one_group_without_a_list_of_their_pairs() -> None:
+    rng = np.random.default_rng(1)
+    dec = rng.uniform(0, 1e-9, 10_000)
+    links = links_within(np.zeros(10_000), dec, one_radius(0.75))
+    assert links.components(10_000).max() == 0
+    assert (len(links.first), links.unlisted) == (0, 10_000 * 9_999 // 2)
+
+
+def test_two_crowds_a_hair_apart_stay_two() -> None:
+    rng = np.random.default_rng(1)
+    ra = np.concatenate([rng.uniform(0, 0.1, 500), rng.uniform(0.851, 0.951, 500)]) / 3600
+    dec = rng.uniform(0, 1e-9, 1000)
+    label = links_within(ra, dec, one_radius(0.75)).components(1000)
+    assert len(set(label[:500])) == len(set(label[500:])) == 1
+    assert label[0] != label[500]
+
+
+def test_a_hundred_visits_of_one_object_are_listed_all() -> None:
+    links = links_within(np.zeros(100), np.arange(100) * 1e-7, one_radius(0.75))
+    assert (len(links.first), links.unlisted) == (4950, 0)

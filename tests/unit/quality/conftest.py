@@ -11,6 +11,7 @@ import pytest
 
 from pz_tsm_core.model.artifact import PUBLIC, FileEntry
 from pz_tsm_core.model.citation import Cited
+from pz_tsm_core.model.resolution import Reason
 from pz_tsm_core.quality.balance import Step
 from pz_tsm_core.quality.metrics import Found
 from pz_tsm_core.quality.page import Report, checks_of
@@ -27,7 +28,7 @@ def measurements(rows: int, surveys: int) -> pa.Table:
         "quality": pa.array(rng.integers(0, 5, rows), pa.int8()),
         "object_class": rng.choice(["galaxy", "star"], rows).tolist(),
         "instrument_type": rng.choice(["s", "g"], rows).tolist(),
-        "reason": pa.array(rng.integers(0, 8, rows), pa.int8()),
+        "reason": pa.array(rng.integers(0, len(Reason), rows), pa.int8()),
     })
 
 
@@ -38,6 +39,7 @@ def galaxies(rows: int, surveys: int) -> pa.Table:
         "ra": rng.uniform(150, 151, rows), "dec": rng.uniform(2, 3, rows),
         "z": rng.gamma(2, 0.3, rows), "n_eligible": pa.array(rng.integers(1, 4, rows), pa.int32()),
         "z_spread": rng.exponential(0.01, rows),
+        "z_conflict": rng.random(rows) < 0.02, "class_conflict": rng.random(rows) < 0.03,
     })
 
 

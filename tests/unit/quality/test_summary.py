@@ -76,3 +76,9 @@ def test_an_id_on_two_sides_is_found_whatever_the_batches() -> None:
             sides.add(ids[start:start + size], Labels.of(pa.array(parts[start:start + size])))
         assert sides.shared == 1
     assert Sides().shared == 0
+
+
+def test_conflicts_are_those_of_the_columns(compilation, frames) -> None:
+    told, galaxies = compilation(), frames["galaxies"]
+    assert told.z_conflicts == galaxies.z_conflict.sum() > 0
+    assert told.class_conflicts == galaxies.class_conflict.sum() > 0

@@ -44,7 +44,7 @@ def _galaxies(galaxy_id, ra, dec) -> pa.Table:
             values = [constants.get(field.name)] * n
         else:
             values = [0] * n
-        columns.append(pa.array(values, field.type))
+        columns.append(pa.array(values).cast(field.type))
     return pa.table(columns, schema=GALAXY_SCHEMA)
 
 

@@ -17,7 +17,6 @@ from pz_tsm_core.sky.write import (
     Collection,
     Tile,
     finish_collection,
-    write_collection,
     write_partition,
     write_table_as_collection,
 )
@@ -44,6 +43,11 @@ def sky_table(n: int, seed: int = 3) -> pa.Table:
         "name": pa.array([f"row {i}" if i % 7 else None for i in range(n)]),
         "good": rng.random(n) < 0.5,
     })
+
+
+def in_partitions(path: Path, parts, schema: pa.Schema) -> Path:
+    collection = Collection(path, "sky", schema, "ra", "dec")
+    return finish_collection(collection, [write_partition(collection, *part) for part in parts])
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +186,8 @@ def test_partitions_may_come_in_any_order_and_from_anywhere(tmp_path):
     index = spatial_index(table["ra"].to_numpy(), table["dec"].to_numpy())
     parts = [(Tile(0, pixel), table.filter(pa.array(index >> 58 == pixel)))
              for pixel in range(12)]
-    forward = write_collection(tmp_path / "a", "sky", iter(parts), table.schema)
-    collection = Collection(tmp_path / "b", "sky", table.schema, "ra", "dec")
-    backward = finish_collection(
-        collection, [write_partition(collection, *part) for part in reversed(parts)])
+    forward = in_partitions(tmp_path / "a", parts, table.schema)
+    backward = in_partitions(tmp_path / "b", parts[::-1], table.schema)
     assert data_bytes(forward) == data_bytes(backward)
 
 
@@ -243,5 +245,5 @@ def test_partitions_that_are_none_are_refused(tiles, code, tmp_path):
     # The first place of order 29 in base pixel 4, its southern vertex.
     table = pa.table({"ra": [0.0], "dec": [-np.degrees(np.arcsin(2 / 3)) + 1e-7]})
     with pytest.raises(TsmError) as refusal:
-        write_collection(tmp_path / "c", "c", [(tile, table) for tile in tiles], table.schema)
+        in_partitions(tmp_path / "c", [(tile, table) for tile in tiles], table.schema)
     assert refusal.value.codes == (code,)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pz_tsm_core.api import (
         check_survey,
         combine,
+        combine_catalogs,
         explain_flags,
         fetch,
         homogenize,
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "TsmError", "check_survey", "combine", "explain_flags", "fetch", "homogenize", "list_products",
-    "list_surveys", "magnitudes", "match", "open_product", "own_survey", "propose_recipe", "put",
-    "read", "show_survey", "split", "standardize", "write",
+    "TsmError", "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch",
+    "homogenize", "list_products", "list_surveys", "magnitudes", "match", "open_product",
+    "own_survey", "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
 ]
 
 

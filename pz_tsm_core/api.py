@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pz_tsm_core import legacy
+from pz_tsm_core import crc, legacy
 from pz_tsm_core.display.rules import check_survey, explain_flags
 from pz_tsm_core.display.surveys import find_survey, list_surveys, show_survey
 from pz_tsm_core.dust import open_dust
@@ -22,7 +22,7 @@ from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.model.combining import CombinePolicy, Preset
-from pz_tsm_core.model.document import checked
+from pz_tsm_core.model.document import Document, checked
 from pz_tsm_core.model.policy import (
     NJY_ZERO_POINT,
     ClusterPolicy,
@@ -47,7 +47,7 @@ from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import survey_of_table
 
 __all__ = [
-    "check_survey", "combine", "explain_flags", "fetch", "homogenize",
+    "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch", "homogenize",
     "list_products", "list_surveys", "magnitudes", "match", "open_product", "own_survey",
     "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
 ]
@@ -181,6 +181,29 @@ def combine(*tables: Any, preset: Preset = "default", **policy: Any) -> Any:
     chosen = checked(CombinePolicy, preset=preset, **policy)
     rows = pa.concat_tables([to_arrow(table) for table in tables], promote_options="permissive")
     return like(combining.combine(rows, chosen).galaxies, tables[0])
+
+
+def combine_catalogs(config: str | Path | Mapping[str, Any]) -> pd.DataFrame:
+    """The table that an existing pipeline's configuration asks for; nothing is written.
+
+    Parameters
+    ----------
+    config : a YAML file, or what stands in one; relative paths start at the file's folder, then at
+        the working folder
+
+    Returns
+    -------
+    Rows in the order of the configuration and of its catalogues, with `CRD_ID`, the homogenized
+    columns and, unless they are only put together, `tie_result`, `compared_to` and `group_id`.
+    """
+    if isinstance(config, Mapping):
+        document = Document("configuration", dict(config), {}, Code.LEGACY_CONFIG)
+        plan = crc.plan_of(document, Path.cwd())
+    else:
+        plan = crc.load_plan(expanded(config))
+    log = crc.Log()
+    rows: pd.DataFrame = like(crc.combine(plan, log.tell, log.warn).table, pd.DataFrame())
+    return rows
 
 
 def match(

@@ -34,6 +34,7 @@ class Code(StrEnum):
     RULE_COLUMN = "rule.unknown-column", "a flag rule that reads a column which the table lacks"
     RULE_TYPE = "rule.type", "operands of a flag rule that cannot be compared or combined"
     LEGACY_FILE = "legacy.rule-file", "a rule file of the older pipeline that breaks its format"
+    LEGACY_CONFIG = "legacy.config", "a configuration of the older pipeline that breaks its format"
     LEGACY_EXPRESSION = "legacy.expression", "a Python expression that no flag rule can say"
     LEGACY_SURVEY = "legacy.survey", "a survey for which a rule file has no rules"
     RELEASE_UNKNOWN = "release.unknown", "no LSST release profile of that key"

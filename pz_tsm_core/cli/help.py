@@ -1,7 +1,8 @@
 """What `--help` teaches: where a command stands, and examples that run.
 
 The examples stand in this table, in the order in which somebody new would type them; a test types
-them in that order, in a folder with nothing but an existing pipeline's `flags_translation.yaml`.
+them in that order, in a folder with nothing but files of an existing pipeline: a
+`flags_translation.yaml`, and a `config.yaml` with its catalogues.
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ COMMANDS = {
     )),
     "run": Shown(Panel.RUN, ("tsm run sky/recipe.yaml",)),
     "plan": Shown(Panel.RUN, ("tsm plan sky/recipe.yaml",)),
+    "combine": Shown(Panel.RUN, (
+        "tsm combine config.yaml",
+        "tsm combine config.yaml --base-dir process007 --json",
+    )),
     "inspect": Shown(Panel.LOOK, (
         "tsm inspect sky/my_redshifts.csv",
         "tsm inspect sky/object_collection --rows 3 --columns objectId,coord_ra",

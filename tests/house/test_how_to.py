@@ -17,7 +17,10 @@ import pytest
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 TSM = Path(sys.executable).with_name("tsm")
-FILES = ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
+FIELD = ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
+#: The files that a page has one save.
+FILES = {"add_a_survey": FIELD, "fetch": FIELD, "combine_existing_configs": [
+    "deep.csv", "wide.csv", "flags_translation.yaml", "config.yaml"]}
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def follow(tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         (folder / "surveys").mkdir()
         saved = re.findall(r"[Ss]ave this as `(.+?)`:\n\n```\w+\n(.*?)```", text, re.DOTALL)
-        assert [file for file, _ in saved] == FILES
+        assert [file for file, _ in saved] == FILES[name]
         for file, content in saved:
             (folder / file).write_text(content)
         lines = "".join(_blocks(text, "sh")).splitlines()
@@ -76,7 +79,8 @@ def follow(tmp_path_factory):
     return once
 
 
-@pytest.mark.parametrize(("page", "commands"), [("add_a_survey", 6), ("fetch", 5)])
+@pytest.mark.parametrize(("page", "commands"), [
+    ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3)])
 def test_every_command_of_a_page_succeeds(page, commands, follow):
     told = follow(page).told
     assert len(told) == commands
@@ -91,6 +95,11 @@ def added(follow):
 @pytest.fixture
 def fetched(follow):
     return follow("fetch")
+
+
+@pytest.fixture
+def combined(follow):
+    return follow("combine_existing_configs")
 
 
 def test_the_page_shows_what_the_check_tells(added):
@@ -141,3 +150,14 @@ def test_a_catalogue_and_a_part_of_it_are_fetched(fetched, monkeypatch):
 def test_the_recipe_takes_what_was_fetched(fetched):
     rows = pq.read_table(fetched.folder / "output" / "measurements.parquet")
     assert sorted(rows["native_id"].to_pylist()) == ["1", "2", "3", "4"]
+
+
+def test_an_existing_configuration_gives_what_its_page_tells(combined, monkeypatch):
+    shown, = combined.blocks("text")
+    assert combined.told["tsm combine config.yaml"].stdout == shown
+    ties = combined.run_python(monkeypatch)["ties"]
+    assert ties == {"CRD001_1": 1, "CRD002_1": 0, "CRD001_2": 2, "CRD002_2": 2, "CRD001_3": 3,
+                    "CRD002_3": 1}
+    product = pq.read_table(combined.folder / "outputs" / "crd.parquet")
+    assert product["tie_result"].to_pylist() == [
+        ties[id_] for id_ in product["CRD_ID"].to_pylist()]

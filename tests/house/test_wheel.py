@@ -38,8 +38,9 @@ def test_it_holds_the_library_and_its_data_alone(wheel) -> None:
     assert top == {"pz_tsm_core"}
     for data in ("surveys/data/desi_dr1.yaml", "releases/data/dp1.yaml", "rules/grammar.lark",
                  "dust/coefficients.yaml", "dust/maps.yaml", "citations/references.bib",
-                 "mock/recipe.yaml", "quality/metrics.yaml", "quality/templates/page.html",
-                 "quality/templates/page.css", "display/page.html", "py.typed"):
+                 "ops/lsst_border.csv", "mock/recipe.yaml", "quality/metrics.yaml",
+                 "quality/templates/page.html", "quality/templates/page.css", "display/page.html",
+                 "py.typed"):
         assert (wheel / "pz_tsm_core" / data).is_file()
 
 

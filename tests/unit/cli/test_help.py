@@ -21,7 +21,17 @@ translation_rules:
   MINE:
     z_flag_translation: {default: 0, conditions: [{expr: "z_flag >= 3", value: 4}]}
     instrument_type_translation: {default: s}
+tiebreaking_priority: [z_flag_homogenized]
 """
+CONFIG = """\
+inputs:
+  specz:
+    - path: mine.csv
+      internal_name: 001_mine
+      columns: {ra: ra, dec: dec, z: z, z_flag: flag, survey: survey}
+param: {flags_translation_file: flags_translation.yaml}
+"""
+CATALOGUE = "ra,dec,z,flag,survey\n1,1,0.5,4,mine\n1,1,0.5,3,mine\n"
 
 
 def call(*arguments, folder=ROOT, **environment):
@@ -83,7 +93,9 @@ def typed(tmp_path_factory):
     What the first page shows stands in the README, too, and is typed in that one's test.
     """
     folder = tmp_path_factory.mktemp("typed")
-    (folder / "flags_translation.yaml").write_text(RULE_FILE)
+    for name, text in (("flags_translation.yaml", RULE_FILE), ("config.yaml", CONFIG),
+                       ("mine.csv", CATALOGUE)):
+        (folder / name).write_text(text)
     store = str(folder / "usual store")
     order = list(teaching.COMMANDS)
     known = sorted((" ".join(command) for command in commands()),

@@ -92,6 +92,32 @@ class _Part:
     policy: CombinePolicy
 
 
+class _Placed:
+    """What is needed of all measurements at once.
+
+    Parameters
+    ----------
+    sizes : how many each source has
+    """
+
+    def __init__(self, table: pa.Table, sizes: list[int]) -> None:
+        self._table: pa.Table | None = table
+        self.sizes = sizes
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], policy: CombinePolicy) -> _Placed:
+        """Read it, source by source."""
+        names = placed_columns(policy)
+        schema = pa.schema([MEASUREMENT_SCHEMA.field(name) for name in names])
+        tables = [pa.Table.from_batches(source(names), schema) for source in sources]
+        return cls(pa.concat_tables(tables).combine_chunks(), [len(table) for table in tables])
+
+    def take(self) -> pa.Table:
+        """The table, once: at many rows it is a good part of the memory."""
+        table, self._table = self._table, None
+        return table
+
+
 class CombinedStream:
     """Measurements combined part by part; the account is whole when the parts are.
 
@@ -115,8 +141,9 @@ class CombinedStream:
     def parts(self) -> Iterator[tuple[Settled, dict[str, TableDigest]]]:
         """Settle the parts of the sky in their order; with the digests of their tables."""
         galaxy_ids = [np.empty(0, dtype=np.int64)]
-        with pool_of(self._cluster) as pool:
-            unsettled = self._unsettled(pool)
+        placed = _Placed.of(self._sources, self._policy)
+        with pool_of(self._cluster_for(placed)) as pool:
+            unsettled = self._unsettled(pool, placed)
             for settled, digests, account in in_order(pool.executor, _settle, unsettled,
                                                       ahead=pool.width):
                 self._account.add(account)
@@ -133,9 +160,15 @@ class CombinedStream:
         """What else is to be told: pairs, groups, conflicts."""
         return dict(self._account.counts)
 
-    def _unsettled(self, pool: Pool) -> Iterator[_Part]:
+    def _cluster_for(self, placed: _Placed) -> ClusterPolicy:
+        """Of one part no cluster is worth its start."""
+        if sum(placed.sizes) > PART_ROWS:
+            return self._cluster
+        return ClusterPolicy(workers=self._cluster.workers)
+
+    def _unsettled(self, pool: Pool, of_all: _Placed) -> Iterator[_Part]:
         """What is to be settled, part by part."""
-        placed, sizes = self._placed()
+        placed, sizes = of_all.take(), of_all.sizes
         first = distinct_rows(*(placed[name].to_numpy() for name in ("row_id", "ra", "dec")))
         kept = np.flatnonzero(first == np.arange(len(first)))
         self._repeated = len(first) - len(kept)
@@ -143,7 +176,7 @@ class CombinedStream:
             placed = placed.take(pa.array(kept))
         mapper = partial(in_order, pool.executor, ahead=pool.width)
         found = associate(placed, self._policy, mapper=mapper)
-        del placed  # a good part of the memory, at many rows
+        del placed
         self._account.counts["pairs not listed"] += found.links.unlisted
         of = np.searchsorted(kept, first)  # the place of each row among those that are kept
         part, parts = in_parts(found.home, PART_ROWS)
@@ -155,13 +188,6 @@ class CombinedStream:
             table = pa.concat_tables([stream.take(number) for stream in streams])
             yield _Part(table, np.searchsorted(rows, first[rows]),
                         found.part(mine, pairs_of(number)), _place(kept[mine], sizes), self._policy)
-
-    def _placed(self) -> tuple[pa.Table, list[int]]:
-        """What is needed of all measurements at once, and how many each source has."""
-        names = placed_columns(self._policy)
-        schema = pa.schema([MEASUREMENT_SCHEMA.field(name) for name in names])
-        tables = [pa.Table.from_batches(source(names), schema) for source in self._sources]
-        return pa.concat_tables(tables).combine_chunks(), [len(table) for table in tables]
 
     def _routers(self, part: Ints, sizes: list[int], parts: int) -> list[Router]:
         """A router for every source."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import subprocess
@@ -117,6 +118,7 @@ def test_the_parser_and_its_parent_leave_no_file_and_no_descriptor(
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     monkeypatch.setenv("TMPDIR", str(folder))
+    gc.collect()  # what other tests have left to it would be closed meanwhile
     descriptors = _open_files()
     assert len(read_table(table)) == 2
     assert _open_files() == descriptors

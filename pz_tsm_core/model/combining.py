@@ -114,6 +114,12 @@ class CombinePolicy(Value):
         return self
 
     @model_validator(mode="after")
+    def _mean_of_what_agrees(self) -> Self:
+        if self.average and self.agreement is None:
+            raise ValueError("an `agreement` beside `average`: the mean is of what agrees")
+        return self
+
+    @model_validator(mode="after")
     def _one_kind_of_radius(self) -> Self:
         errors = self.position_errors
         if errors and self.survey_radius_arcsec:

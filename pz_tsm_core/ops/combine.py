@@ -76,7 +76,6 @@ class Association:
     home: Ints
     links: Links
 
-
     def part(self, rows: Ints, pairs: Ints) -> Association:
         """What belongs together among some rows, by places among them; of the links these pairs.
 

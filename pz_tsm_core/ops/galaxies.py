@@ -46,7 +46,6 @@ class Groups:
         """Which measurements may speak for their galaxy."""
         return np.isin(self.table["reason"].to_numpy(), ELIGIBLE)
 
-
     @cached_property
     def from_best(self) -> Floats:
         """Separation of each measurement from the best of its group, arcsec, shape (n,)."""
@@ -72,7 +71,7 @@ def galaxy_table(groups: Groups, policy: CombinePolicy) -> pa.Table:
     table = groups.table.take(pa.array(kept))
     for name, values in _figures(groups, policy).items():
         table = table.append_column(name, pa.array(values[kept]))
-    if policy.average and policy.agreement:
+    if policy.average and policy.agreement:  # never one without the other
         table = _averaged(table, groups, policy.agreement, kept)
     return table.select(GALAXY_SCHEMA.names).cast(GALAXY_SCHEMA)
 

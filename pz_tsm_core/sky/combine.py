@@ -64,7 +64,6 @@ class Settled(NamedTuple):
         counted = self.galaxies["survey"].value_counts()
         return {each["values"].as_py(): each["counts"].as_py() for each in counted}
 
-
     def digests(self) -> dict[str, TableDigest]:
         """The digest of each table."""
         found = {name: TableDigest(table.schema) for name, table in self.tables.items()}

@@ -26,6 +26,8 @@ from pz_tsm_core.model.policy import (
     StandardizePolicy,
 )
 from pz_tsm_core.model.recipe import ObjectCatalog
+from pz_tsm_core.ops import combine as combining
+from pz_tsm_core.ops.combine import combine
 
 ID = 576460752321327074  # no float64 holds it
 
@@ -124,7 +126,7 @@ def test_importing_the_package_loads_neither_prefect_nor_lsdb() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_defaults_of_the_notebook_are_those_of_a_recipe() -> None:
+def test_defaults_of_the_notebook_are_those_of_a_recipe(monkeypatch) -> None:
     policies = {
         tsm.standardize: [StandardizePolicy()], tsm.combine: [CombinePolicy()],
         tsm.match: [MatchPolicy(), PhotometryPolicy(), ClusterPolicy()],
@@ -138,7 +140,16 @@ def test_defaults_of_the_notebook_are_those_of_a_recipe() -> None:
                 if keyword and name in type(value).model_fields:
                     assert parameter.default == getattr(value, name), (function, name)
                     compared += 1
-    assert compared >= 9
+    table = tsm.standardize(pd.DataFrame({"R": [1.0, 1.0], "D": [0.0, 1e-5], "Z": [0.5, 0.6]}),
+                            tsm.own_survey("mine", ra="R", dec="D", z="Z"))
+    seen = []
+    monkeypatch.setattr(combining, "combine", lambda rows, policy: seen.append(policy) or
+                        combine(rows, policy))
+    tsm.combine(table)  # its choices have no place in its signature
+    for name in CombinePolicy.model_fields:
+        assert getattr(seen[0], name) == getattr(CombinePolicy(), name), name
+        compared += 1
+    assert compared >= 11
     catalog = ObjectCatalog(path="x")
     assert inspect.signature(tsm.match).parameters["release"].default == catalog.release
 

@@ -218,7 +218,7 @@ def test_presets_fill_what_is_not_given_and_nothing_else() -> None:
     {"prefer": ["quality", "quality"]}, {"prefer": ["quality"], "among_equals": ["quality"]},
     {"max_extent_arcsec": 0.5}, {"survey_radius_arcsec": {"a": 0}}, {"preset": "best"},
     {"position_errors": {}, "survey_radius_arcsec": {"a": 1}}, {"prefer": ["flag"]},
-    {"position_errors": {"smallest_arcsec": 2}},
+    {"position_errors": {"smallest_arcsec": 2}}, {"average": True, "agreement": None},
 ])
 def test_a_policy_that_contradicts_itself_is_refused(policy) -> None:
     with pytest.raises(ValueError, match="validation error"):

@@ -35,6 +35,9 @@ PROPERTIES = ("hats.properties", "properties")
 #: Kinds of catalogue whose rows are sources on the sky, each once.
 KINDS = ("object", "source")
 
+#: Partitions of one order that lie in one folder.
+PER_FOLDER = 10_000
+
 #: Endings of partitions: a file's, or `/` for a folder of files.
 _SUFFIX = re.compile(r"/|(\.\w+)+")
 
@@ -61,10 +64,14 @@ class Layout:
         return str(self.properties.npix_suffix) == "/"
 
     def partition(self, pixel: Any) -> PurePosixPath:
-        """File or folder of a partition, below the folder that was named."""
-        file = hats.io.paths.pixel_catalog_file("/", pixel,
-                                                npix_suffix=self.properties.npix_suffix)
-        return self.primary / PurePosixPath(str(file)).relative_to("/")
+        """File or folder of a partition, below the folder that was named.
+
+        As `hats.io.paths.pixel_catalog_file`, which takes half a millisecond for each.
+        """
+        order, number = int(pixel.order), int(pixel.pixel)
+        folder = f"Norder={order}/Dir={number // PER_FOLDER * PER_FOLDER}"
+        ending = "" if self.in_folders else self.properties.npix_suffix
+        return self.primary / "dataset" / folder / f"Npix={number}{ending}"
 
 
 def read_layout(root: Path, where: str) -> Layout:

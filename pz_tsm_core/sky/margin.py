@@ -19,6 +19,7 @@ from pz_tsm_core import sphere
 from pz_tsm_core.hats_layout import hats
 
 Int64s = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 INDEX_ORDER = sphere.INDEX_ORDER
 

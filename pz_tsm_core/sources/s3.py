@@ -13,9 +13,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.remote import plainly, shown
 from pz_tsm_core.remote.part import Part
+from pz_tsm_core.remote.ranges import Ranges, ReplacedError, S3Ranges
 from pz_tsm_core.remote.validators import Edition
 from pz_tsm_core.sources._disk import on_disk
-from pz_tsm_core.sources._ranges import Ranges, ReplacedError, S3Ranges
 from pz_tsm_core.sources.service import Ask, Offer, Piece, Service
 
 #: Bytes that are asked for at a time: few requests, and little that a cut loses.

@@ -19,10 +19,10 @@ import pytest
 from pz_tsm_core.errors import Code, TransientError, TsmError
 from pz_tsm_core.model.retrieval import ColumnSaid, FetchLimits, Wanted
 from pz_tsm_core.model.survey import Region, Source
-from pz_tsm_core.remote import Moved, Reach
+from pz_tsm_core.remote import Moved, Reach, folders, ranges
 from pz_tsm_core.sky.read import read_hats
 from pz_tsm_core.sky.write import write_table_as_collection
-from pz_tsm_core.sources import Ask, Offer, Piece, _folders, _ranges, hats, service
+from pz_tsm_core.sources import Ask, Offer, Piece, hats, service
 from tests.sources.cutting import cutting_network
 from tests.sources.s3_servers import S3Server, needs_rclone, s3_server, web_server
 
@@ -236,7 +236,7 @@ def test_a_network_that_breaks_again_and_again_changes_nothing(
     private_server: S3Server, at_s3: str, home: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_ranges, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(ranges, "LONGEST_WAIT", 0.01)
     chance = random.Random(8)
     cuts = (chance.randrange(500, 90_000) for _ in range(40))  # seldom within headers
     with cutting_network(private_server.address, cuts) as network:
@@ -379,7 +379,7 @@ def test_what_is_no_catalogue_is_told_as_such(
 def test_what_says_too_much_of_itself_is_refused(
     at_s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_folders, "LARGEST", 100)
+    monkeypatch.setattr(folders, "LARGEST", 100)
     with pytest.raises(TsmError) as caught:
         _look(_ask(at_s3))
     assert caught.value.codes == (Code.REMOTE_LIMIT,)

@@ -12,8 +12,8 @@ import pytest
 from pz_tsm_core.errors import Code, TransientError, TsmError
 from pz_tsm_core.model.retrieval import FetchLimits, Wanted
 from pz_tsm_core.model.survey import Source
-from pz_tsm_core.remote import Moved, Reach
-from pz_tsm_core.sources import Ask, Offer, Piece, _ranges, s3, service
+from pz_tsm_core.remote import Moved, Reach, ranges
+from pz_tsm_core.sources import Ask, Offer, Piece, s3, service
 from tests.sources.cutting import cutting_network
 from tests.sources.s3_servers import S3Server, needs_rclone, s3_server
 
@@ -117,7 +117,7 @@ def test_a_transfer_that_is_cut_again_and_again_is_whole_in_the_end(
     private: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3, "RANGE", 20_000)
-    monkeypatch.setattr(_ranges, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(ranges, "LONGEST_WAIT", 0.01)
     chance = random.Random(5)
     cuts = (chance.choice([chance.randrange(1_000), chance.randrange(60_000)]) for _ in range(80))
     with cutting_network(private.address, cuts) as network:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from pz_tsm_core.errors import Code, TransientError, TsmError, refuse
 from pz_tsm_core.files import expanded
-from pz_tsm_core.remote import Reach, plainly, shown
-from pz_tsm_core.sources._ranges import HttpRanges, RangedFile, Ranges, S3Ranges
+from pz_tsm_core.remote.errors import plainly
+from pz_tsm_core.remote.guard import shown
+from pz_tsm_core.remote.ranges import HttpRanges, RangedFile, Ranges, S3Ranges
+from pz_tsm_core.remote.reach import Reach
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 #: Bytes of a file that says what a catalogue is; lists of partitions are the largest.
 LARGEST = 64 * 2**20
@@ -65,9 +70,9 @@ class _Folder(ABC):
 
 
 class LocalFolder(_Folder):
-    """A folder of this machine."""
+    """A folder of this machine, or of whatever a `UPath` leads to."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | UPath) -> None:
         self.path, self.where = path, str(path)
 
     def absent(self, name: str) -> TsmError:
@@ -80,11 +85,12 @@ class LocalFolder(_Folder):
         """Size and time."""
         file = self.path / name
         facts = file.stat() if file.is_file() else None
-        return f"{facts.st_size}-{facts.st_mtime_ns}" if facts else ""
+        return f"{facts.st_size}-{facts.st_mtime}" if facts else ""
 
     def file(self, name: str) -> Any:
         """As the file system gives it, when it is read."""
-        return self.path / name
+        file = self.path / name
+        return file if isinstance(file, Path) else file.open("rb")
 
     def names(self, folder: str) -> list[str]:
         """As the file system lists them."""

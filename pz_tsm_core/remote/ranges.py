@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from pz_tsm_core.errors import Code, TransientError, refuse
-from pz_tsm_core.remote import Reach, plainly, shown
-from pz_tsm_core.remote.errors import passing
+from pz_tsm_core.remote.errors import passing, plainly
+from pz_tsm_core.remote.guard import shown
+from pz_tsm_core.remote.reach import Reach
 from pz_tsm_core.remote.validators import Edition, range_start
 
 if TYPE_CHECKING:

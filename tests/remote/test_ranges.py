@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from pz_tsm_core import remote
 from pz_tsm_core.errors import Code, TransientError, TsmError
 from pz_tsm_core.model.retrieval import FetchLimits
 from pz_tsm_core.remote import Reach
-from pz_tsm_core.sources import _ranges
-from pz_tsm_core.sources._ranges import HttpRanges, RangedFile, ReplacedError
+from pz_tsm_core.remote.ranges import HttpRanges, RangedFile, ReplacedError
 
 BODY = random.Random(21).randbytes(100_000)
 
@@ -78,7 +78,7 @@ def _server(answer: Answer, monkeypatch: pytest.MonkeyPatch, head: dict[str, str
 @pytest.fixture
 def ranges(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., HttpRanges]]:
     """Opens a file on a server that gives its parts in some way."""
-    monkeypatch.setattr(_ranges, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(remote.ranges, "LONGEST_WAIT", 0.01)
     with contextlib.ExitStack() as servers:
         def opened(answer: Answer, etag: str = '"a"') -> HttpRanges:
             head = {"ETag": etag} if etag else {}

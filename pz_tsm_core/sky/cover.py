@@ -1,0 +1,76 @@
+"""Which cells of HEALPix a disc may touch: the ground on which a match loses no pair.
+
+The cover rests on one property of cells that `sky/margin.py` uses as well and that the tests hold
+by definition, also at the poles, at RA 0 and where three base cells meet: at the order that
+`cell_order` gives for an angle, no cell is narrower than that angle. So a disc of this radius lies
+within the cell of its centre and the cells that touch it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cdshealpix
+import numpy as np
+import numpy.typing as npt
+
+from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, cell_order, cells_of
+from pz_tsm_core.sphere import spatial_index
+
+Floats = npt.NDArray[np.float64]
+
+#: Cells of the cover are so many orders coarser than those the proof speaks of: then a disc
+#: touches two of them instead of nine, and few objects lie in them beside it.
+COARSER = 2
+
+#: Stored positions and `_healpix_29` may be rounded apart: 0.4 mas is the size of its cells.
+SLACK_ARCSEC = 0.002
+
+
+class Cover(NamedTuple):
+    """Cells that discs may touch, sorted by cell; a cell stands once for each disc.
+
+    Parameters
+    ----------
+    cells : nested pixels of `order`, shape (n,)
+    disc : which disc, shape (n,)
+    """
+
+    order: int
+    cells: Int64s
+    disc: npt.NDArray[np.intp]
+
+    @property
+    def shift(self) -> np.int64:
+        """Bits between a cell and the first `_healpix_29` in it."""
+        return np.int64(2 * (INDEX_ORDER - self.order))
+
+    def within(self, first: int, last: int) -> Cover:
+        """The part whose cells overlap the range of `_healpix_29` from `first` to before `last`."""
+        low = np.searchsorted(self.cells, first >> self.shift)
+        high = np.searchsorted(self.cells, (last - 1) >> self.shift, side="right")
+        return Cover(self.order, self.cells[low:high], self.disc[low:high])
+
+
+def cover_discs(ra: Floats, dec: Floats, radius_arcsec: float) -> Cover:
+    """Cells that hold every point within a radius of the positions, and of their neighbours some.
+
+    Parameters
+    ----------
+    ra, dec : ICRS positions in degrees, shape (n,)
+    radius_arcsec : of all discs
+    """
+    fine = cell_order(radius_arcsec + SLACK_ARCSEC)
+    order = max(fine - COARSER, 0)
+    if not len(ra):
+        return Cover(order, np.empty(0, np.int64), np.empty(0, np.intp))
+    centres = cells_of(spatial_index(ra, dec), fine)
+    around = cdshealpix.neighbours(centres, fine).astype(np.int64)  # -1 at corners without one
+    around = np.where(around < 0, around[:, 4:5], around) >> np.int64(2 * (fine - order))
+    around.sort(axis=1)
+    once = np.ones(around.shape, dtype=bool)
+    once[:, 1:] = around[:, 1:] != around[:, :-1]
+    disc, place = np.nonzero(once)
+    cells = around[disc, place]
+    along = np.argsort(cells, kind="stable")
+    return Cover(order, cells[along], disc[along])

@@ -1,0 +1,217 @@
+"""A HATS catalogue of objects as the match reads it: which files there are, and rows of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pz_tsm_core.errors import Code, Problems, nearest, refuse
+from pz_tsm_core.hats_folder import HatsFolder, open_hats_folder, sound
+from pz_tsm_core.model.retrieval import FetchLimits
+from pz_tsm_core.remote import Reach
+from pz_tsm_core.remote.folders import Folder, LocalFolder, open_folder
+from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile
+from pz_tsm_core.sphere import spatial_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from upath import UPath
+
+#: Where a catalogue lies: a path, an address, or a `UPath` that brings its own way.
+Place: TypeAlias = "str | Path | UPath"
+
+#: A catalogue is read in many small requests, by runs that have limits of their own.
+LIMITS = FetchLimits(per_host=8, per_second=200.0, total_seconds=30 * 86_400.0)
+
+
+@dataclass(frozen=True)
+class ObjectFile:
+    """One file of a catalogue: all that a worker must know to read rows of it.
+
+    Parameters
+    ----------
+    place : of the catalogue or collection
+    name : of the file, below it
+    tile : the partition
+    ra, dec : columns of its positions
+    index : column of `_healpix_29`; empty where there is none that can be used
+    """
+
+    place: Place
+    name: str
+    tile: Tile
+    ra: str
+    dec: str
+    index: str
+
+    @property
+    def where(self) -> str:
+        """The file, for people."""
+        return f"{self.place}/{self.name}"
+
+    @contextmanager
+    def opened(self) -> Iterator[OpenedFile]:
+        """Open it; damage met meanwhile is told as `file.damaged`."""
+        with sound(self.where), pq.ParquetFile(
+            _folder(self.place).file(self.name), pre_buffer=True, page_checksum_verification=True,
+        ) as parquet:
+            yield OpenedFile(self, parquet)
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A file whose rows can be read; they are known by their number in it."""
+
+    file: ObjectFile
+    parquet: pq.ParquetFile
+
+    def index(self) -> Int64s:
+        """`_healpix_29` of every row, as it is stored."""
+        index: Int64s = self._whole(self.file.index).to_numpy()
+        return index
+
+    def index_of_positions(self) -> Int64s:
+        """The same from the positions, in the order of the rows."""
+        return spatial_index(*(self._whole(name).to_numpy().astype(np.float64)
+                               for name in (self.file.ra, self.file.dec)))
+
+    def around(self, rows: Int64s, columns: Sequence[str]) -> tuple[pa.Table, Int64s]:
+        """The groups of rows that hold any of these rows, and where in them each row stands.
+
+        Parameters
+        ----------
+        rows : numbers in the file, shape (n,)
+        """
+        group = np.searchsorted(self._ends, rows, side="right")
+        needed = np.flatnonzero(np.bincount(group, minlength=len(self._ends)))
+        table = self.parquet.read_row_groups(needed.tolist(), columns=list(columns),
+                                             use_threads=False)
+        skipped = np.diff(self._ends, prepend=0)
+        skipped[needed] = 0
+        return table.select(list(columns)), rows - np.cumsum(skipped)[group]
+
+    def take(self, rows: Int64s, columns: Sequence[str]) -> pa.Table:
+        """Rows in the order asked for."""
+        table, place = self.around(rows, columns)
+        return table.combine_chunks().take(pa.array(place))
+
+    def _whole(self, column: str) -> pa.ChunkedArray:
+        return self.parquet.read(columns=[column], use_threads=False)[column]
+
+    @cached_property
+    def _ends(self) -> Int64s:
+        """One past the last row of each group of rows."""
+        metadata = self.parquet.metadata
+        lengths = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+        return np.cumsum(np.array(lengths, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Objects:
+    """A catalogue, opened: its columns and its partitions.
+
+    Parameters
+    ----------
+    place : as it was given
+    schema : all columns as they are stored
+    ra, dec : columns of the positions by which it is laid out
+    """
+
+    place: Place
+    catalog: HatsFolder
+    schema: pa.Schema
+
+    @property
+    def ra(self) -> str:
+        """Column of right ascension."""
+        return str(self.catalog.layout.properties.ra_column)
+
+    @property
+    def dec(self) -> str:
+        """Column of declination."""
+        return str(self.catalog.layout.properties.dec_column)
+
+    @property
+    def rows(self) -> int | None:
+        """As its properties say; None where they do not."""
+        total = self.catalog.layout.properties.total_rows
+        return None if total is None else int(total)
+
+    @cached_property
+    def tiles(self) -> tuple[Tile, ...]:
+        """Partitions in the order of the sky."""
+        tiles = [Tile(int(pixel.order), int(pixel.pixel)) for pixel in self.catalog.layout.pixels]
+        return tuple(sorted(tiles, key=lambda tile: tile.range_at(INDEX_ORDER)))
+
+    @cached_property
+    def index(self) -> str:
+        """Column that tells where a row lies, if it can be taken at its word.
+
+        Positions in single precision are rounded by up to 0.1 arcsec since it was made of them.
+        """
+        told = self.catalog.layout.properties
+        name = str(told.healpix_column or "")
+        exact = all(self.schema.field(each).type == pa.float64() for each in (self.ra, self.dec))
+        fits = name in self.schema.names and told.healpix_order in (None, INDEX_ORDER)
+        return name if exact and fits and self.schema.field(name).type == pa.int64() else ""
+
+    def files(self, tile: Tile) -> Iterator[ObjectFile]:
+        """The files of a partition, mostly one."""
+        for name in self.catalog.files([tile]):
+            yield ObjectFile(self.place, name, tile, self.ra, self.dec, self.index)
+
+    def require(self, columns: Sequence[str]) -> None:
+        """Refuse names that it lacks.
+
+        Raises
+        ------
+        TsmError
+            `catalog.missing-column` for each.
+        """
+        problems = Problems()
+        for name in columns:
+            if name not in self.schema.names:
+                problems.add(Code.CATALOG_COLUMN, f"{self.place}: column {name}",
+                             found="no such column", expected="a column of the catalogue",
+                             remedy=nearest(name, self.schema.names))
+        problems.raise_if_any()
+
+
+def open_objects(place: Place) -> Objects:
+    """Open a HATS catalogue, or the primary one of a collection: here, on HTTP, or on S3.
+
+    Parameters
+    ----------
+    place : path, address (https:// or s3://) or `UPath`
+
+    Raises
+    ------
+    TsmError
+        `catalog.invalid` for what is no catalogue; `service.*` or `remote.*`.
+    """
+    catalog = open_hats_folder(_open_folder(place))
+    objects = Objects(place, catalog, catalog.schema().remove_metadata())
+    said = catalog.layout.properties
+    lacking = [name for name in (said.ra_column, said.dec_column)
+               if name not in objects.schema.names]
+    if lacking:
+        raise refuse(Code.CATALOG_INVALID, str(place), found=f"no column {', '.join(lacking)}",
+                     expected="the positions that its properties name",
+                     remedy="check the copy, or make it again with hats-import")
+    return objects
+
+
+def _open_folder(place: Place) -> Folder:
+    return open_folder(Reach(LIMITS), place) if isinstance(place, str) else LocalFolder(place)
+
+
+#: One a process: it keeps its connections.
+_folder = lru_cache(maxsize=16)(_open_folder)

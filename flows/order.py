@@ -18,6 +18,7 @@ from tasks.combine import combine
 from tasks.correct import correct
 from tasks.crossmatch import crossmatch
 from tasks.export import export
+from tasks.neighbors import neighbors
 from tasks.partition import partition
 from tasks.report import report
 from tasks.retrieve import retrieve
@@ -97,9 +98,14 @@ def _compile(recipe: Recipe, pins: Pins, do: Do) -> Any:
 def _make_training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
     """The compilation with LSST photometry, split and written for photo-z codes."""
     galaxies = _compile(recipe, pins, do)
+    near = do(
+        neighbors,
+        galaxies=galaxies, catalog=pins.catalog, release=pins.release, policy=recipe.match,
+        cluster=recipe.cluster,
+    )
     matches = do(
         crossmatch,
-        galaxies=galaxies, catalog=pins.catalog, release=pins.release,
+        galaxies=galaxies, near=near, catalog=pins.catalog, release=pins.release,
         photometry=recipe.photometry, policy=recipe.match, cluster=recipe.cluster,
     )
     corrected = do(

@@ -5,7 +5,6 @@ Every function takes a pandas, astropy or Arrow table and gives back one of the 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -212,38 +211,32 @@ def match(
     *,
     release: str = "dp1",
     flux: str = "cModel",
-    radius_arcsec: float = 1.0,
-    unique: bool = True,
     workers: int = 2,
+    **policy: Any,
 ) -> Any:
     """Give every galaxy its nearest LSST object within the radius, and the object's fluxes.
 
     Parameters
     ----------
     galaxies : as `combine` leaves them
-    catalog : a HATS collection with margin
-    unique : one galaxy an object, the nearest
+    catalog : a HATS catalogue or collection: a folder, https:// or s3://
     workers : threads
+    policy : any choice of `match:` in a recipe, such as `radius_arcsec=0.75`, `unique=False`,
+        `n_neighbors=3`, `how="left"` or `offsets="fit"`; all of them are told in
+        `pz_tsm_core.model.policy.MatchPolicy`
     """
-    from pz_tsm_core.sky.match import crossmatch
-    from pz_tsm_core.sky.write import write_table_as_collection
+    from pz_tsm_core.sky.match import match_galaxies
+    from pz_tsm_core.sky.objects import open_objects
 
     profile = get_release(release)
-    with tempfile.TemporaryDirectory(prefix="pz-tsm-") as folder:
-        scratch = Path(folder) / "scratch"
-        scratch.mkdir()
-        collection = Path(folder) / "galaxies"
-        write_table_as_collection(to_arrow(galaxies), collection, "galaxies")
-        matched = crossmatch(
-            collection,
-            Path(catalog),
-            release=profile,
-            columns=profile.columns_for(flux),
-            policy=checked(MatchPolicy, radius_arcsec=radius_arcsec, unique=unique),
-            cluster=checked(ClusterPolicy, workers=workers),
-            scratch=scratch,
-        )
-        table = pa.Table.from_batches(matched.batches, matched.schema)
+    table = match_galaxies(
+        to_arrow(galaxies),
+        open_objects(str(catalog)),
+        release=profile,
+        columns=profile.columns_for(flux),
+        policy=checked(MatchPolicy, **policy),
+        cluster=checked(ClusterPolicy, workers=workers),
+    )
     return like(table, galaxies)
 
 

@@ -104,16 +104,16 @@ def _copied(folder: Folder, copies: Path) -> dict[str, bytes]:
 
 
 @contextmanager
-def sound(where: str) -> Iterator[None]:
+def sound(where: str, code: Code = Code.FILE_DAMAGED) -> Iterator[None]:
     """Tell that a file is damaged, in our words.
 
     Raises
     ------
     TsmError
-        `file.damaged`.
+        Of the code.
     """
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise refuse(Code.FILE_DAMAGED, where, found=str(error).split("\n")[0],
+        raise refuse(code, where, found=str(error).split("\n")[0],
                      expected="an intact Parquet file", remedy="use another copy") from None

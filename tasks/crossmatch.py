@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.pins import CatalogPin
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy, PhotometryPolicy
@@ -18,17 +15,18 @@ from tasks.stage import stage_task
 def request(
     *,
     galaxies: ArtifactRef,
+    near: ArtifactRef,
     catalog: CatalogPin,
     release: Release,
     photometry: PhotometryPolicy,
     policy: MatchPolicy,
 ) -> StageRequest:
-    """The galaxies, the pinned catalogue, which of its columns, and how to match."""
+    """The galaxies and the objects near them, which columns of these, and how to choose."""
     columns = release.columns_for(photometry.flux, photometry.bands)
     return CROSSMATCH.request(
-        {"galaxies": [galaxies]},
+        {"galaxies": [galaxies], "near": [near]},
         data={"catalog": catalog.digest, "release": release.digest},
-        policy={**policy.model_dump(mode="json"), "columns": columns},
+        policy={"unique": policy.unique, "how": policy.how, "columns": columns},
         access=catalog.access,
     )
 
@@ -39,26 +37,27 @@ def crossmatch(
     store: Store,
     *,
     galaxies: ArtifactRef,
+    near: ArtifactRef,
     catalog: CatalogPin,
     release: Release,
     photometry: PhotometryPolicy,
     policy: MatchPolicy,
     cluster: ClusterPolicy,
 ) -> None:
-    """Match through LSDB on Dask; where Dask runs has no say in the result."""
+    """Choose among the neighbours and bring the columns of what was chosen."""
     from pz_tsm_core.sky.match import crossmatch as match
+    from pz_tsm_core.sky.objects import open_objects
 
-    scratch = draft.directory / "scratch"
-    scratch.mkdir()
     matched = match(
-        store.directory(galaxies) / COLLECTION,
-        Path(catalog.path),
+        open_objects(store.directory(galaxies) / COLLECTION).tables,
+        open_objects(catalog.path),
+        store.read_table(near, "neighbors"),
         release=release,
         columns=release.columns_for(photometry.flux, photometry.bands),
         policy=policy,
         cluster=cluster,
-        scratch=scratch,
+        n_galaxies=store.manifest(galaxies).table_rows["galaxies"],
     )
-    written = draft.write_table("matches", matched.batches, matched.schema)
-    draft.rows(matched.rows.taken, written, matched.rows.dropped)
-    shutil.rmtree(scratch)
+    draft.write_table("matches", matched.batches, matched.schema)
+    rows = matched.rows
+    draft.rows(rows.taken, rows.given, rows.dropped, rows.added)

@@ -141,10 +141,16 @@ class FileEntry(Value):
 
 
 class Rows(Value):
-    """The row balance of a stage: every row that came in is accounted for."""
+    """The row balance of a stage: every row that came in is accounted for.
+
+    Parameters
+    ----------
+    added : rows that a stage makes of others, as for several neighbours of one galaxy
+    """
 
     taken: int = Field(ge=0)
     given: int = Field(ge=0)
+    added: int = Field(default=0, ge=0)
     dropped: dict[str, int] = Field(default_factory=dict)  # by reason; no reason without rows
 
     @field_validator("dropped")
@@ -154,10 +160,9 @@ class Rows(Value):
 
     @model_validator(mode="after")
     def _balanced(self) -> Rows:
-        if self.taken != self.given + sum(self.dropped.values()):
-            raise ValueError(
-                f"{self.taken} rows in, but {self.given} out and {self.dropped} dropped"
-            )
+        if self.taken + self.added != self.given + sum(self.dropped.values()):
+            raise ValueError(f"{self.taken} rows in and {self.added} added, but {self.given} out "
+                             f"and {self.dropped} dropped")
         return self
 
 

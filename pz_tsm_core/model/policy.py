@@ -11,6 +11,9 @@ from pz_tsm_core.model.artifact import Value
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
 Band = Literal["u", "g", "r", "i", "z", "y"]
 
+#: Rows from which processes are faster than threads.
+PROCESSES_FROM = 10_000_000
+
 #: AB zero point of a flux in nJy: 8.90 (for Jy) + 22.5.
 NJY_ZERO_POINT = 31.4
 
@@ -32,8 +35,26 @@ class MatchPolicy(Value):
     """Which LSST object is the galaxy's counterpart."""
 
     radius_arcsec: float = Field(default=1.0, gt=0, le=60)
+    #: Objects must be farther than that, unless it is 0.
+    min_radius_arcsec: float = Field(default=0.0, ge=0, le=60)
+    #: So many objects of a galaxy, the nearest, are kept: a row for each.
+    n_neighbors: int = Field(default=1, ge=1, le=100)
     #: Keep one galaxy an object: the nearest; the others leave as `object_taken`.
     unique: bool = True
+    #: Whether galaxies without an object leave, or stay without photometry.
+    how: Literal["inner", "left"] = "inner"
+    #: `fit` moves the positions of each survey by its median offset from the objects.
+    offsets: Literal["none", "fit"] = "none"
+    #: The range join, or LSDB's own crossmatch, which finds the same and takes longer.
+    engine: Literal["range", "lsdb"] = "range"
+
+    @model_validator(mode="after")
+    def _radii_and_ranks(self) -> MatchPolicy:
+        if self.min_radius_arcsec >= self.radius_arcsec:
+            raise ValueError("min_radius_arcsec smaller than radius_arcsec")
+        if self.unique and self.n_neighbors > 1:
+            raise ValueError("`unique: false` for more than one of n_neighbors")
+        return self
 
 
 class Dereddening(Value):
@@ -85,14 +106,28 @@ class OutputPolicy(Value):
 
 
 class ClusterPolicy(Value):
-    """Where Dask runs: threads of this process, local processes, or a running scheduler."""
+    """Where the work is done: threads of this process, local processes, or a running scheduler.
 
-    kind: Literal["threads", "local", "address"] = "threads"
+    `auto` takes what is fastest for the size: threads below ten million rows, then processes.
+    """
+
+    kind: Literal["auto", "threads", "local", "address"] = "auto"
     workers: int = Field(default=2, ge=1, le=1024)
     address: str = ""
+    #: No piece of work takes so long: whoever does not answer until then is taken for dead.
+    patience_seconds: float = Field(default=900.0, gt=0, le=86_400)
 
     @model_validator(mode="after")
     def _address_of_what(self) -> ClusterPolicy:
         if (self.kind == "address") != bool(self.address):
             raise ValueError("an address such as tcp://host:8786 for `kind: address`, else none")
         return self
+
+    def runs_in(self, rows: int) -> Literal["threads", "local", "address"]:
+        """Where work on so many rows is done.
+
+        Each process takes seconds for its imports, which fewer rows do not win back.
+        """
+        if self.kind != "auto":
+            return self.kind
+        return "threads" if rows < PROCESSES_FROM else "local"

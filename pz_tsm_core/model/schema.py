@@ -118,8 +118,31 @@ CRD = (
 )
 
 #: What `crossmatch` adds to a galaxy, beside its `separation` and the columns of its object.
-CANDIDATES = Column("n_candidates", pa.int32(), "Objects within the match radius (at most 8)",
-                    nullable=False)
+CANDIDATES = Column("n_candidates", pa.int32(), "Objects within the match radius", nullable=False)
+RANK = Column("match_rank", pa.int16(), "1 for the nearest object, 2 for the next; null for none")
+MATCH = (
+    Column(SEPARATION.name, SEPARATION.type, "Angle between redshift and object", SEPARATION.unit,
+           SEPARATION.ucd),
+    RANK,
+    CANDIDATES,
+)
+
+#: The objects near galaxies, in the order of the galaxies, the nearest first.
+NEIGHBOR = (
+    Column("row_id", pa.int64(), "Id of the galaxy's measurement", nullable=False),
+    Column("object_id", pa.int64(), "Id of the object", "", "meta.id;src", nullable=False),
+    Column("object_ra", pa.float64(), "Right ascension of the object, ICRS", "deg", "pos.eq.ra",
+           nullable=False),
+    Column("object_dec", pa.float64(), "Declination of the object, ICRS", "deg", "pos.eq.dec",
+           nullable=False),
+    SEPARATION,
+    RANK,
+    CANDIDATES,
+    Column("norder", pa.int8(), "HEALPix order of the object's partition", nullable=False),
+    Column("npix", pa.int64(), "HEALPix pixel of the object's partition", nullable=False),
+    Column("part", pa.int32(), "Number of the object's file in its partition", nullable=False),
+    Column("row", pa.int64(), "Number of the object's row in its file", nullable=False),
+)
 
 #: What `correct` adds, and for every band `magnitude_columns`.
 EBV = Column("ebv_applied", pa.float32(), "E(B-V) for which the magnitudes are corrected", "mag",
@@ -147,6 +170,7 @@ MEASUREMENT_SCHEMA = arrow_schema(MEASUREMENT)
 RESOLVED_SCHEMA = arrow_schema((*RESOLUTION, *MEASUREMENT))
 GALAXY_SCHEMA = arrow_schema((*GALAXY, *MEASUREMENT))
 PAIR_SCHEMA = arrow_schema(PAIR)
+NEIGHBOR_SCHEMA = arrow_schema(NEIGHBOR)
 CRD_SCHEMA = arrow_schema(CRD)
 
 #: What `crossmatch` appends to a column of the object catalogue that a galaxy has as well.
@@ -164,7 +188,7 @@ def object_column(name: str) -> str:
 
 def described(table: pa.Table) -> pa.Table:
     """The table with units, UCDs and descriptions on the standard columns that lost theirs."""
-    standard = (*GALAXY, *RESOLUTION, *MEASUREMENT, *PAIR, CANDIDATES, EBV, SPLIT)
+    standard = (*GALAXY, *RESOLUTION, *MEASUREMENT, *PAIR, *MATCH, EBV, SPLIT)
     known = {column.name: column.field.metadata for column in standard}
     for band in _EM:
         known |= {column.name: column.field.metadata for column in magnitude_columns(band)}

@@ -64,8 +64,10 @@ STANDARDIZE = Stage("standardize", 2, ("pyarrow",))
 COMBINE = Stage("combine", 2, ("scipy",))
 #: The galaxies as HATS with margin.
 PARTITION = Stage("partition", 2, ("hats",))
+#: Which LSST objects are near each galaxy, and where they stand in the catalogue.
+NEIGHBORS = Stage("neighbors", 1, ("cdshealpix", "lsdb"))
 #: Each galaxy with its LSST object.
-CROSSMATCH = Stage("crossmatch", 2, ("lsdb", "hats"))
+CROSSMATCH = Stage("crossmatch", 3)
 #: Dereddened magnitudes of what matched.
 CORRECT = Stage("correct", 2, ("dustmaps", "astropy", "scipy", "numpy"))
 #: Every galaxy on exactly one side.
@@ -81,5 +83,5 @@ FETCH = Stage("fetch", 1)
 PUT = Stage("put", 1, ("pyarrow", "astropy"))
 
 STAGES = (
-    RETRIEVE, STANDARDIZE, COMBINE, PARTITION, CROSSMATCH, CORRECT, SPLIT, EXPORT, REPORT
+    RETRIEVE, STANDARDIZE, COMBINE, PARTITION, NEIGHBORS, CROSSMATCH, CORRECT, SPLIT, EXPORT, REPORT
 )

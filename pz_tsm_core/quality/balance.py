@@ -30,11 +30,12 @@ class Step:
 def balance(manifests: Mapping[str, Manifest]) -> list[Step]:
     """Rows in and out of every stage that states them, in the order of the work.
 
-    A stage must take what its inputs gave. Inputs are known by content: of two with equal content
-    either will do. What another run left (an earlier compilation) is not known here.
+    A stage must take what its inputs gave; those without rows of their own only say which. Inputs
+    are known by content: of two with equal content either will do. What another run left (an
+    earlier compilation) is not known here.
     """
-    given = {manifest.content: manifest.rows.given for manifest in manifests.values()
-             if manifest.rows}
+    given = {manifest.content: manifest.rows.given if manifest.rows else 0
+             for manifest in manifests.values()}
     return [Step(label, manifest.rows, _expected(manifest, given))
             for label, manifest in manifests.items() if manifest.rows]
 

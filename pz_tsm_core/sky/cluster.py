@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.policy import ClusterPolicy
+from pz_tsm_core.sky.ordered import in_order
 
 if TYPE_CHECKING:  # half a second that threads do not need
     from distributed import Client
@@ -18,6 +19,12 @@ LOOPBACK_ONLY = {
     "dashboard_address": "127.0.0.1:0",
     "worker_dashboard_address": "127.0.0.1:0",
 }
+
+#: Without a sign of life for so long, a worker of ours is taken for dead and its work done anew.
+SILENCE = "30s"
+
+Piece = TypeVar("Piece")
+Done = TypeVar("Done")
 
 
 @contextmanager
@@ -36,10 +43,12 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
         with _connect(policy.address) as client, client.as_current():
             yield client
         return
+    import dask
     from distributed import Client, LocalCluster
 
-    processes = policy.kind == "local"
+    processes = policy.kind in ("local", "auto")
     with (
+        dask.config.set({"distributed.scheduler.worker-ttl": SILENCE}),
         LocalCluster(
             n_workers=policy.workers if processes else 1,
             threads_per_worker=1 if processes else policy.workers,
@@ -54,27 +63,62 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
 
 
 class Pool(NamedTuple):
-    """Where functions run, and how many run at a time."""
+    """Where functions run, how many run at a time, and how long one may take."""
 
     executor: Executor
     width: int
+    patience_seconds: float | None = None
+
+    def in_order(
+        self, work: Callable[[Piece], Done], pieces: Iterable[Piece]
+    ) -> Iterator[Done]:
+        """Do pieces of work, some ahead of those that are taken; results in their order."""
+        return in_order(self.executor, work, pieces, ahead=2 * self.width,
+                        patience_seconds=self.patience_seconds)
 
 
 @contextmanager
-def pool_of(policy: ClusterPolicy) -> Iterator[Pool]:
+def pool_of(policy: ClusterPolicy, rows: int = 0) -> Iterator[Pool]:
     """Threads of this process, or the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    rows : how many there are to work on, where the policy leaves the choice
 
     Raises
     ------
     TransientError
-        `service.unreachable` when no scheduler answers, or a worker died over and over.
+        `service.unreachable` when no scheduler answers, or a worker died over and over;
+        `service.timeout` when a piece of work takes longer than it may.
     """
-    if policy.kind == "threads":
-        with ThreadPoolExecutor(policy.workers) as executor:
-            yield Pool(executor, policy.workers)
+    patience = policy.patience_seconds
+    if policy.runs_in(rows) == "threads":
+        with _abandoned(ThreadPoolExecutor(policy.workers), patience) as executor:
+            yield Pool(executor, policy.workers, patience)
         return
-    with dask_client(policy) as client, lost_workers(), client.get_executor() as executor:
-        yield Pool(executor, max(1, sum(client.nthreads().values())))
+    with dask_client(policy) as client, lost_workers(), \
+            _abandoned(client.get_executor(), patience) as executor:
+        yield Pool(executor, max(1, sum(client.nthreads().values())), patience)
+
+
+@contextmanager
+def _abandoned(executor: Executor, patience_seconds: float) -> Iterator[Executor]:
+    """Wait for nobody once something has failed: who is frozen would never end."""
+    try:
+        yield executor
+    except BaseException as error:
+        executor.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, TimeoutError):
+            raise _impatient(patience_seconds) from error
+        raise
+    executor.shutdown()
+
+
+def _impatient(seconds: float) -> TransientError:
+    return TransientError(
+        Problem(Code.SERVICE_TIMEOUT, "cluster", f"no result within {seconds:g} s",
+                "workers that get on with their work",
+                "see whether a worker or its disk hangs; cluster.patience_seconds allows more"))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +31,6 @@ from pz_tsm_core.ops.crd import crd_ids, crd_table
 from pz_tsm_core.ops.distinct import distinct_rows, refuse_different
 from pz_tsm_core.ops.identify import distinct_ids
 from pz_tsm_core.sky.cluster import Pool, pool_of
-from pz_tsm_core.sky.ordered import in_order
 from pz_tsm_core.sky.route import Router, in_parts
 from pz_tsm_core.store import TableDigest
 
@@ -143,8 +141,7 @@ class CombinedStream:
         placed = _Placed.of(self._sources, self._policy)
         with pool_of(self._cluster_for(placed)) as pool:
             unsettled = self._unsettled(pool, placed)
-            for settled, digests, account in in_order(pool.executor, _settle, unsettled,
-                                                      ahead=pool.width):
+            for settled, digests, account in pool.in_order(_settle, unsettled):
                 self._account.add(account)
                 galaxy_ids.append(np.unique(settled.measurements["galaxy_id"].to_numpy()))
                 yield settled, digests
@@ -163,7 +160,7 @@ class CombinedStream:
         """Of one part no cluster is worth its start."""
         if sum(placed.sizes) > PART_ROWS:
             return self._cluster
-        return ClusterPolicy(workers=self._cluster.workers)
+        return ClusterPolicy(kind="threads", workers=self._cluster.workers)
 
     def _unsettled(self, pool: Pool, of_all: _Placed) -> Iterator[_Part]:
         """What is to be settled, part by part."""
@@ -173,8 +170,7 @@ class CombinedStream:
         self._repeated = len(first) - len(kept)
         if self._repeated:
             placed = placed.take(pa.array(kept))
-        mapper = partial(in_order, pool.executor, ahead=pool.width)
-        found = associate(placed, self._policy, mapper=mapper)
+        found = associate(placed, self._policy, mapper=pool.in_order)
         del placed
         self._account.counts["pairs not listed"] += found.links.unlisted
         of = np.searchsorted(kept, first)  # the place of each row among those that are kept

@@ -1,247 +1,188 @@
-"""Every galaxy with its LSST object, partition by partition through LSDB."""
+"""Every galaxy with its LSST object: the second half of a match, which brings the payload."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
-from pz_tsm_core.model.schema import (
-    CANDIDATES,
-    GALAXY_SCHEMA,
-    OBJECT_SUFFIX,
-    SEPARATION,
-    object_column,
-)
-from pz_tsm_core.ops.runs import run_starts
+from pz_tsm_core.model.schema import GALAXY_SCHEMA, MATCH, object_column
 from pz_tsm_core.ops.uniqueness import choose_counterparts
-from pz_tsm_core.sky.catalog import answering, open_catalog, require_margin
-from pz_tsm_core.sky.cluster import dask_client, lost_workers
-from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
-from pz_tsm_core.sky.wrap import import_lsdb
-from pz_tsm_core.sphere import separation_arcsec
-from pz_tsm_core.store import PARQUET
-from pz_tsm_core.store.refusals import DISK_FULL
-
-if TYPE_CHECKING:
-    from upath import UPath
-
-#: Stands, between workers and driver, for an id that is null.
-NO_ID = np.iinfo(np.int64).min
-
-#: Objects looked at around a galaxy: enough to count rivals and to settle equal separations.
-MAX_CANDIDATES = 8
+from pz_tsm_core.sky.catalog import answering
+from pz_tsm_core.sky.cluster import pool_of
+from pz_tsm_core.sky.margin import Tile
+from pz_tsm_core.sky.nearest import NO_OBJECT, How, joined, with_nulls
+from pz_tsm_core.sky.neighbors import Galaxies, find_neighbors, require_release
+from pz_tsm_core.sky.objects import ObjectFile, Objects
+from pz_tsm_core.sky.payload import Chosen, Payload
+from pz_tsm_core.sphere import order_along, spatial_index
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What a match leaves: the account of its rows, their schema, and the rows in batches."""
+    """What a match leaves: its columns, its rows in batches, and the account of them.
 
-    rows: Rows
+    Parameters
+    ----------
+    schema : galaxy columns, then the objects' with units and UCDs, then what the match adds
+    """
+
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
-
-
-@dataclass(frozen=True)
-class Counterparts:
-    """The chosen pairs, sorted by row_id, and the number of candidates of each galaxy."""
-
-    row_id: npt.NDArray[np.int64]
-    object_id: npt.NDArray[np.int64]
-    candidates: npt.NDArray[np.int64]
+    rows: Rows
 
 
 def crossmatch(
-    galaxies: Path | UPath,
-    catalog: Path,
+    galaxies: Galaxies,
+    objects: Objects,
+    neighbors: pa.Table,
     *,
     release: Release,
     columns: Sequence[str],
     policy: MatchPolicy,
     cluster: ClusterPolicy,
-    scratch: Path,
+    n_galaxies: int,
 ) -> Matched:
-    """Match galaxies (HATS) with LSST objects (HATS with margin) by position.
+    """Give every galaxy its object, and the object's columns, galaxies in their order.
 
-    The nearest objects within the radius, up to 8, are candidates, also across pixel borders; each
-    galaxy keeps the nearest (`ops.uniqueness`). Memory holds the pairs, never the payload: that
-    waits in `scratch`, one file a partition, written by the workers.
+    Memory holds the neighbours and, of the payload, what the galaxies at hand need.
 
     Parameters
     ----------
-    galaxies : HATS collection with columns `model.schema.GALAXY` and `ra`, `dec`
+    galaxies : with columns `model.schema.GALAXY`
+    neighbors : as `find_neighbors` leaves them
     columns : payload to attach from the object catalogue; id and position always come along
-    scratch : an empty folder that all workers see
+    n_galaxies : how many galaxies there are
 
     Raises
     ------
     TsmError
-        `catalog.*` for a catalogue that cannot serve, `match.empty` when nothing matches.
+        `catalog.*` for a catalogue that cannot serve.
     """
-    lsdb = import_lsdb()
-    left = open_catalog(lsdb, galaxies, GALAXY_SCHEMA.names)
+    require_release(objects, release)
     wanted = list(dict.fromkeys((release.id, release.ra, release.dec, *columns)))
-    right = open_catalog(lsdb, catalog, wanted)
-    _require_integer_id(right, catalog, release)
-    require_margin(right, catalog, policy.radius_arcsec)
-    if release.primary_filter:
-        right = right.query(f"{release.primary_filter} == True")
-    with _read_errors(catalog), lost_workers(), answering(galaxies), dask_client(cluster):
-        pairs = _candidates(left, right, release, policy, scratch)
-    counterparts, rivals = _choose(pairs, catalog, release, policy)
-    galaxies_in, given = len(left), len(counterparts.row_id)
-    dropped = {"no_object": galaxies_in - given - rivals, "object_taken": rivals}
-    rows = Rows(taken=galaxies_in, given=given, dropped=dropped)
-    schema = _schema(right, wanted, release)
-    return Matched(rows, schema, _payload(scratch, schema, release.id, counterparts))
+    objects.require(wanted)
+    keeps = _keeps(neighbors, policy)
+    schema = _schema(objects, wanted, release)
+    joiner = _Joiner(neighbors, keeps, policy.how, schema)
+    chosen = _chosen(neighbors.filter(pa.array(keeps)), objects, release)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with answering(str(objects.place)), pool_of(cluster, n_galaxies) as pool:
+            payload = Payload(chosen, wanted, pool)
+            for table in galaxies(GALAXY_SCHEMA.names):
+                yield from joiner.join(table, payload).to_batches()
+        joiner.require_end()
+
+    return Matched(schema, batches(), _account(neighbors, keeps, policy, n_galaxies))
 
 
-def _choose(
-    pairs: pd.DataFrame, catalog: Path, release: Release, policy: MatchPolicy
-) -> tuple[Counterparts, int]:
-    """The pairs that stay, and how many galaxies lost their object to a nearer one."""
-    if not len(pairs):
-        raise _no_match(catalog, policy)
-    row_id, object_id = (pairs[name].to_numpy(np.int64) for name in ("row_id", release.id))
-    if (object_id == NO_ID).any():
-        raise refuse(Code.TABLE_COLUMN_TYPE, f"{catalog}: column {release.id}",
-                     found="objects without an id", expected="an id for every object",
-                     remedy="repair the object catalogue")
-    separation = pairs[SEPARATION.name].to_numpy(np.float64)
-    chosen = choose_counterparts(row_id, object_id, separation, unique=policy.unique)
-    stays = row_id[chosen.index], object_id[chosen.index], chosen.candidates
-    return Counterparts(*stays), chosen.taken
+def match_galaxies(
+    galaxies: pa.Table,
+    objects: Objects,
+    *,
+    release: Release,
+    columns: Sequence[str],
+    policy: MatchPolicy,
+    cluster: ClusterPolicy,
+) -> pa.Table:
+    """Match a table in memory: `find_neighbors` and `crossmatch` in one; in the sky's order."""
+    index = spatial_index(galaxies["ra"], galaxies["dec"])
+    order = order_along(index, galaxies["row_id"].to_numpy())
+    along = galaxies.take(pa.array(order)).combine_chunks()
+
+    def source(names: Sequence[str]) -> Iterator[pa.Table]:
+        yield along.select(list(names))
+
+    found = find_neighbors(source, objects, release=release, policy=policy, cluster=cluster)
+    matched = crossmatch(source, objects, found.table, release=release, columns=columns,
+                         policy=policy, cluster=cluster, n_galaxies=len(along))
+    return pa.Table.from_batches(matched.batches, matched.schema)
 
 
-@contextmanager
-def _read_errors(catalog: Path) -> Iterator[None]:
-    """Tell what workers meet in the words of the catalogue of errors."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
-            raise  # while writing to scratch: the store tells it
-        raise refuse(Code.CATALOG_INVALID, str(catalog), found=str(error).splitlines()[0],
-                     expected="partitions that can be read", remedy="check or repair the copy",
-                     ) from error
+def _keeps(neighbors: pa.Table, policy: MatchPolicy) -> npt.NDArray[np.bool_]:
+    """Which neighbours stay: all or, of those of one object, the nearest galaxy's."""
+    if not policy.unique:
+        return np.ones(len(neighbors), dtype=bool)
+    keeps = np.zeros(len(neighbors), dtype=bool)
+    keeps[choose_counterparts(*(neighbors[name].to_numpy() for name in
+                                ("row_id", "object_id", "separation")))] = True
+    return keeps
 
 
-def _require_integer_id(right: Any, catalog: Path, release: Release) -> None:
-    kind = right.hc_structure.schema.field(release.id).type
-    if not pa.types.is_integer(kind) or pa.types.is_uint64(kind):
-        raise refuse(Code.TABLE_COLUMN_TYPE, f"{catalog}: column {release.id}", found=str(kind),
-                     expected="whole numbers that fit 64 bits with sign",
-                     remedy="name another id column in the release profile")
+def _account(
+    neighbors: pa.Table, keeps: npt.NDArray[np.bool_], policy: MatchPolicy, n_galaxies: int
+) -> Rows:
+    """Galaxies in, rows out: no galaxy is lost without a reason."""
+    kept = int(keeps.sum())
+    with_object = len(np.unique(neighbors["row_id"].to_numpy()[keeps]))
+    near = len(np.unique(neighbors["row_id"].to_numpy()))
+    dropped = {"no_object": n_galaxies - near, "object_taken": near - with_object}
+    if policy.how == "left":
+        return Rows(taken=n_galaxies, added=kept - with_object,
+                    given=n_galaxies + kept - with_object)
+    return Rows(taken=n_galaxies, added=kept - with_object, given=kept, dropped=dropped)
 
 
-def _candidates(
-    left: Any, right: Any, release: Release, policy: MatchPolicy, scratch: Path
-) -> pd.DataFrame:
-    """All pairs within the radius: ids and separation; their payload goes to `scratch`."""
-    try:
-        crossed = left.crossmatch(
-            right,
-            n_neighbors=MAX_CANDIDATES,
-            radius_arcsec=policy.radius_arcsec,
-            suffixes=("", OBJECT_SUFFIX),
-            suffix_method="overlapping_columns",
-            require_right_margin=True,
-            log_changes=False,
-        )
-    except RuntimeError as error:
-        if "do not overlap" not in str(error):
-            raise
-        return _pair_frame(release)
-    stashed = crossed.map_partitions(
-        _stash, str(scratch), release.id, _position(release),
-        include_pixel=True, meta=_pair_frame(release),
-    )
-    pairs: pd.DataFrame = stashed.compute(progress_bar=False)
-    return pairs
+def _chosen(kept: pa.Table, objects: Objects, release: Release) -> Chosen:
+    """Where the objects stand, with what the neighbours tell of them already."""
+    places = np.column_stack([kept[name].to_numpy() for name in ("norder", "npix", "part")])
+    distinct, file = np.unique(places, axis=0, return_inverse=True)
+    files = [_file(objects, *map(int, place)) for place in distinct]
+    named = {release.id: "object_id", release.ra: "object_ra", release.dec: "object_dec"}
+    known = {name: kept[ours].combine_chunks().cast(objects.schema.field(name).type)
+             for name, ours in named.items()}
+    return Chosen(files, file.ravel(), kept["row"].to_numpy(), objects.schema, known)
 
 
-def _position(release: Release) -> tuple[str, str]:
-    """Names of the objects' coordinates after the match: suffixed where the galaxies have them."""
-    return object_column(release.ra), object_column(release.dec)
+def _file(objects: Objects, norder: int, npix: int, part: int) -> ObjectFile:
+    return next(islice(objects.files(Tile(norder, npix)), part, None))
 
 
-def _pair_frame(release: Release) -> pd.DataFrame:
-    """An empty table of pairs, which tells Dask what `_stash` returns."""
-    return pd.DataFrame({"row_id": np.empty(0, np.int64), release.id: np.empty(0, np.int64),
-                         SEPARATION.name: np.empty(0, np.float64)})
+class _Joiner:
+    """Puts galaxies and objects side by side; neighbours are in the order of their galaxies."""
+
+    def __init__(
+        self, neighbors: pa.Table, keeps: npt.NDArray[np.bool_], how: How, schema: pa.Schema
+    ) -> None:
+        self._neighbors, self._keeps, self._how, self._schema = neighbors, keeps, how, schema
+        self._most = int(pc.max(neighbors["match_rank"]).as_py() or 1)
+        self._begin = 0
+
+    def join(self, galaxies: pa.Table, payload: Payload) -> pa.Table:
+        """The next galaxies with their objects."""
+        mine = self._neighbors.slice(self._begin, self._most * len(galaxies))
+        place = pc.index_in(mine["row_id"], value_set=galaxies["row_id"].combine_chunks())
+        number = (place.null_count and int(np.argmax(place.is_null().to_numpy()))) or len(place)
+        mine, place = mine.slice(0, number), place.slice(0, number).to_numpy()
+        keeps = self._keeps[self._begin:self._begin + number]
+        self._begin += number
+        near = np.zeros(len(galaxies), dtype=np.int64)
+        near[place] = mine["n_candidates"].to_numpy()
+        rows, pair = joined(place[keeps], len(galaxies), self._how)
+        found = pair != NO_OBJECT
+        theirs = with_nulls(payload.take(int(found.sum())), found)
+        match = with_nulls(mine.filter(pa.array(keeps)).select(["separation", "match_rank"]), found)
+        columns = [*galaxies.take(pa.array(rows)).columns, *theirs.columns, *match.columns,
+                   pa.array(near[rows])]
+        return pa.table([column.cast(field.type) for column, field
+                         in zip(columns, self._schema, strict=True)], schema=self._schema)
+
+    def require_end(self) -> None:
+        """Refuse neighbours of other galaxies than came."""
+        if self._begin != len(self._neighbors):
+            raise ValueError("neighbours of other galaxies, or in another order")
 
 
-def _stash(
-    frame: pd.DataFrame, pixel: Any, scratch: str, object_id: str, position: tuple[str, str]
-) -> pd.DataFrame:
-    """Put the payload of one partition aside and return its pairs; runs on a worker.
-
-    A lost worker makes Dask call this twice: the file is renamed into place, so the second call
-    only repeats the first.
-    """
-    ra, dec, object_ra, object_dec = (
-        frame[name].to_numpy(np.float64) for name in ("ra", "dec", *position)
-    )
-    separation = separation_arcsec(ra, dec, object_ra, object_dec)
-    payload = pa.Table.from_pandas(frame.drop(columns="_dist_arcsec"), preserve_index=False)
-    payload = payload.append_column(SEPARATION.field, pa.array(separation))
-    file = Path(scratch) / f"{pixel.order}-{pixel.pixel}.parquet"
-    partial = file.with_suffix(f".{uuid4().hex}.partial")
-    pq.write_table(payload, partial, **PARQUET)
-    partial.rename(file)
-    ids = {name: payload[name].cast(pa.int64()).fill_null(NO_ID).to_numpy()
-           for name in ("row_id", object_id)}
-    return pd.DataFrame({**ids, SEPARATION.name: separation})
-
-
-def _schema(right: Any, wanted: Sequence[str], release: Release) -> pa.Schema:
-    """Galaxy columns, then the objects' with units and UCDs, then what the match adds."""
-    objects = []
-    for name in wanted:
-        kind = right.hc_structure.schema.field(name).type
-        objects.append(pa.field(object_column(name), kind, metadata=release.describe(name)))
-    return pa.schema([*GALAXY_SCHEMA, *objects, SEPARATION.field, CANDIDATES.field])
-
-
-def _payload(
-    scratch: Path, schema: pa.Schema, object_id: str, chosen: Counterparts
-) -> Iterator[pa.RecordBatch]:
-    """Rows of the chosen pairs, read back from scratch file by file in the order of the sky."""
-    for file in sorted(scratch.glob("*.parquet"), key=_sky_order):
-        table = pq.read_table(file, page_checksum_verification=True)
-        ids = table["row_id"].to_numpy()
-        place = np.minimum(np.searchsorted(chosen.row_id, ids), len(chosen.row_id) - 1)
-        same_galaxy = chosen.row_id[place] == ids
-        keep = same_galaxy & (chosen.object_id[place] == table[object_id].to_numpy())
-        count = pa.array(chosen.candidates[place], CANDIDATES.field.type)
-        kept = table.append_column(CANDIDATES.field, count).filter(pa.array(keep))
-        # An id that stands on several objects near one galaxy gives its nearest row.
-        kept = kept.sort_by([("row_id", "ascending"), (SEPARATION.name, "ascending")])
-        kept = kept.take(pa.array(run_starts(kept["row_id"].to_numpy())))
-        yield from kept.select(schema.names).cast(schema).to_batches()
-
-
-def _sky_order(file: Path) -> int:
-    """Place of a pixel along the nested HEALPix curve: its first cell at the finest order."""
-    order, pixel = map(int, file.stem.split("-"))
-    return Tile(order, pixel).range_at(INDEX_ORDER)[0]
-
-
-def _no_match(catalog: Path, policy: MatchPolicy) -> Exception:
-    return refuse(Code.MATCH_EMPTY, str(catalog),
-                  found=f"no object within {policy.radius_arcsec:g} arcsec of any galaxy",
-                  expected="redshifts and objects of one part of the sky",
-                  remedy="compare the footprints; check the units and the frame of ra and dec")
+def _schema(objects: Objects, wanted: Sequence[str], release: Release) -> pa.Schema:
+    theirs = [pa.field(object_column(name), objects.schema.field(name).type,
+                       metadata=release.describe(name)) for name in wanted]
+    return pa.schema([*GALAXY_SCHEMA, *theirs, *(column.field for column in MATCH)])

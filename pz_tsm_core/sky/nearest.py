@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ ROWS = 131_072
 NO_OBJECT = -1
 
 Places = npt.NDArray[np.intp]
+How: TypeAlias = Literal["inner", "left"]
 
 
 def match_tables(
@@ -37,7 +38,7 @@ def match_tables(
     radius_arcsec: float,
     min_radius_arcsec: float = 0.0,
     n_neighbors: int = 1,
-    how: Literal["inner", "left"] = "inner",
+    how: How = "inner",
     id_column: str = "",
     cluster: ClusterPolicy | None = None,
 ) -> Iterator[tuple[pa.Table, pa.Table, Floats]]:
@@ -64,7 +65,7 @@ def match_tables(
     ra_left, dec_left = (left[name].to_numpy().astype(np.float64) for name in (ra, dec))
     along = np.argsort(spatial_index(ra_left, dec_left), kind="stable")
     criteria = Criteria(radius_arcsec, min_radius_arcsec, n_neighbors, id=id_column)
-    with pool_of(cluster or ClusterPolicy()) as pool:
+    with pool_of(cluster or ClusterPolicy(), len(along)) as pool:
         pairs = find_pairs(ra_left[along], dec_left[along], objects, criteria, pool)
         payload = Payload(pairs.chosen(np.arange(len(pairs)), id_column), columns, pool)
         rows, pair = joined(pairs.position, len(along), how)
@@ -76,7 +77,7 @@ def match_tables(
             yield left.take(pa.array(along[rows[part]])), theirs, separation[pair[part]]
 
 
-def joined(position: Places, n: int, how: Literal["inner", "left"]) -> tuple[Places, Places]:
+def joined(position: Places, n: int, how: How) -> tuple[Places, Places]:
     """Rows of a join and the pair of each, `NO_OBJECT` where a row has none.
 
     Parameters

@@ -41,6 +41,7 @@ class ObjectFile:
     place : of the catalogue or collection
     name : of the file, below it
     tile : the partition
+    part : number of the file in it; mostly there is one, 0
     ra, dec : columns of its positions
     index : column of `_healpix_29`; empty where there is none that can be used
     """
@@ -48,6 +49,7 @@ class ObjectFile:
     place: Place
     name: str
     tile: Tile
+    part: int
     ra: str
     dec: str
     index: str
@@ -59,8 +61,8 @@ class ObjectFile:
 
     @contextmanager
     def opened(self) -> Iterator[OpenedFile]:
-        """Open it; damage met meanwhile is told as `file.damaged`."""
-        with sound(self.where), pq.ParquetFile(
+        """Open it; damage met meanwhile is told as `catalog.invalid`."""
+        with sound(self.where, Code.CATALOG_INVALID), pq.ParquetFile(
             _folder(self.place).file(self.name), pre_buffer=True, page_checksum_verification=True,
         ) as parquet:
             yield OpenedFile(self, parquet)
@@ -165,8 +167,15 @@ class Objects:
 
     def files(self, tile: Tile) -> Iterator[ObjectFile]:
         """The files of a partition, mostly one."""
-        for name in self.catalog.files([tile]):
-            yield ObjectFile(self.place, name, tile, self.ra, self.dec, self.index)
+        for part, name in enumerate(self.catalog.files([tile])):
+            yield ObjectFile(self.place, name, tile, part, self.ra, self.dec, self.index)
+
+    def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """All rows, file by file in the order of the sky."""
+        for tile in self.tiles:
+            for file in self.files(tile):
+                with file.opened() as opened:
+                    yield opened.parquet.read(columns=list(columns)).select(list(columns))
 
     def require(self, columns: Sequence[str]) -> None:
         """Refuse names that it lacks.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -13,35 +14,53 @@ from pz_tsm_core.sky.cluster import Pool
 from pz_tsm_core.sky.cover import cover_discs
 from pz_tsm_core.sky.margin import INDEX_ORDER, Floats, Int64s
 from pz_tsm_core.sky.objects import ObjectFile, Objects
-from pz_tsm_core.sky.ordered import in_order
 from pz_tsm_core.sky.payload import Chosen
 from pz_tsm_core.sky.search import Criteria, Neighbors, Places, Task, nearest, search
+
+#: Positions that are looked for together: their cover takes some hundred megabytes.
+POSITIONS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Positions with the objects near them, sorted by position and rank; arrays of one length.
+    """Positions with the objects near them, sorted by position and then by rank.
 
     Parameters
     ----------
-    position : number of the position
-    objects : the catalogue
-    file : number of the object's file in `files`
-    neighbors : row, id, position and separation of the object
-    rank : 0 for the nearest
-    candidates : how many objects are near that position, also those that were not kept
+    file : number of the object's file in `files`, shape (n,)
+    neighbors : position, row in that file, id, place and separation of the object
     """
 
     objects: Objects
     files: tuple[ObjectFile, ...]
-    position: Places
     file: Places
     neighbors: Neighbors
-    rank: Int64s
-    candidates: Int64s
 
     def __len__(self) -> int:
-        return len(self.position)
+        return len(self.file)
+
+    @property
+    def position(self) -> Places:
+        """Number of the position of each pair, ascending."""
+        return self.neighbors.disc
+
+    @cached_property
+    def rank(self) -> Int64s:
+        """Of each object near its position: 0 for the nearest."""
+        return np.arange(len(self)) - np.repeat(self._starts, self._lengths)
+
+    @cached_property
+    def candidates(self) -> Int64s:
+        """How many objects are near each one's position, also those that were not kept."""
+        return np.repeat(self.neighbors.n_near[self._starts], self._lengths)
+
+    @cached_property
+    def _starts(self) -> Places:
+        return run_starts(self.position)
+
+    @cached_property
+    def _lengths(self) -> Places:
+        return run_lengths(self._starts, len(self))
 
     def chosen(self, place: Places, id_column: str = "") -> Chosen:
         """The objects at certain places, with what the search has read of them."""
@@ -61,7 +80,8 @@ def find_pairs(
 
     Parameters
     ----------
-    ra, dec : ICRS positions in degrees, shape (n,)
+    ra, dec : ICRS positions in degrees, shape (n,); best in the order of the sky, for a file is
+        read once for each of the blocks of positions that it concerns
 
     Raises
     ------
@@ -69,33 +89,43 @@ def find_pairs(
         as `search`; `catalog.missing-column` for criteria that name a column it lacks.
     """
     objects.require([*filter(None, (criteria.id, criteria.primary))])
-    tasks = list(_tasks(ra, dec, objects, criteria))
-    found = list(in_order(pool.executor, search, tasks, ahead=2 * pool.width))
-    together = Neighbors.together(found)
-    file = np.repeat(np.arange(len(found)), [len(each.disc) for each in found])
-    # What the sort moves takes its place along, by which its file is found again.
-    placed = replace(together, row=np.arange(len(file)))
-    ranked = nearest(placed, criteria.n_neighbors)
-    starts = run_starts(ranked.disc)
-    lengths = run_lengths(starts, len(ranked.disc))
-    return Pairs(
-        objects=objects,
-        files=tuple(task.file for task in tasks),
-        position=ranked.disc,
-        file=file[ranked.row],
-        neighbors=replace(ranked, row=together.row[ranked.row]),
-        rank=np.arange(len(ranked.disc)) - np.repeat(starts, lengths),
-        candidates=np.repeat(ranked.n_near[starts], lengths),
-    )
+    finder = _Finder(objects, criteria, pool)
+    blocks = [finder.find(ra, dec, begin) for begin in range(0, len(ra), POSITIONS)]
+    file = np.concatenate([np.empty(0, np.intp), *(file for file, _ in blocks)])
+    ranked = Neighbors.together([neighbors for _, neighbors in blocks])
+    return Pairs(objects, tuple(finder.numbers), file, ranked)
 
 
-def _tasks(ra: Floats, dec: Floats, objects: Objects, criteria: Criteria) -> Iterator[Task]:
-    """A task for each file whose partition a disc may touch, in the order of the sky."""
-    cover = cover_discs(ra, dec, criteria.radius_arcsec)
-    for tile in objects.tiles:
-        part = cover.within(*tile.range_at(INDEX_ORDER))
-        if not len(part.cells):
-            continue
-        disc = np.unique(part.disc)
-        for file in objects.files(tile):
-            yield Task(file, part, disc, ra[disc], dec[disc], criteria)
+@dataclass(frozen=True)
+class _Finder:
+    """Looks for the neighbours of blocks of positions, and numbers the files that it meets."""
+
+    objects: Objects
+    criteria: Criteria
+    pool: Pool
+    numbers: dict[ObjectFile, int] = field(default_factory=dict)
+
+    def find(self, ra: Floats, dec: Floats, begin: int) -> tuple[Places, Neighbors]:
+        """The neighbours of a block of positions, ranked, and the number of the file of each."""
+        block = slice(begin, begin + POSITIONS)
+        tasks = list(self._tasks(ra[block], dec[block]))
+        found = list(self.pool.in_order(search, tasks))
+        number = [self.numbers.setdefault(task.file, len(self.numbers)) for task in tasks]
+        file = np.repeat(np.array(number, np.intp), [len(each.disc) for each in found])
+        together = Neighbors.together(found)
+        # What the sort moves takes its place along, by which its file is found again.
+        placed = replace(together, row=np.arange(len(file)))
+        ranked = nearest(placed, self.criteria.n_neighbors)
+        return file[ranked.row], replace(ranked, row=together.row[ranked.row],
+                                         disc=ranked.disc + begin)
+
+    def _tasks(self, ra: Floats, dec: Floats) -> Iterator[Task]:
+        """A task for each file whose partition a disc may touch, in the order of the sky."""
+        cover = cover_discs(ra, dec, self.criteria.radius_arcsec)
+        for tile in self.objects.tiles:
+            part = cover.within(*tile.range_at(INDEX_ORDER))
+            if not len(part.cells):
+                continue
+            disc = np.unique(part.disc)
+            for file in self.objects.files(tile):
+                yield Task(file, part, disc, ra[disc], dec[disc], self.criteria)

@@ -12,7 +12,6 @@ import pyarrow as pa
 from pz_tsm_core.sky.cluster import Pool
 from pz_tsm_core.sky.margin import Int64s
 from pz_tsm_core.sky.objects import ObjectFile
-from pz_tsm_core.sky.ordered import in_order
 
 Places = npt.NDArray[np.intp]
 
@@ -47,7 +46,7 @@ class Payload:
         self._known = chosen.known
         missing = tuple(name for name in columns if name not in chosen.known)
         wanted = _by_file(chosen, missing) if missing else []
-        self._coming = in_order(pool.executor, _read, wanted, ahead=pool.width)
+        self._coming = pool.in_order(_read, wanted)
         self._places = [rows.place for rows in wanted]
         self._opened, self._given = 0, 0
         self._held: list[tuple[Places, pa.Table]] = []

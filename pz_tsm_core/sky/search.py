@@ -123,7 +123,7 @@ def search(task: Task) -> Neighbors:
     Raises
     ------
     TsmError
-        `file.damaged`; `catalog.invalid` for objects outside their partition;
+        `catalog.invalid` for files that are damaged, and for objects outside their partition;
         `table.column-type` for objects without an id.
     """
     with task.file.opened() as opened:

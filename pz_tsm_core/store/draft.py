@@ -98,15 +98,17 @@ class Draft:
             take(part)
         return digest.rows
 
-    def rows(self, taken: int, given: int, dropped: Mapping[str, int] | None = None) -> None:
-        """State the row balance: rows in = rows out + rows dropped, by reason.
+    def rows(
+        self, taken: int, given: int, dropped: Mapping[str, int] | None = None, added: int = 0
+    ) -> None:
+        """State the row balance: rows in + rows added = rows out + rows dropped, by reason.
 
         Raises
         ------
         ValueError
             When it does not balance: the stage lost rows, or counts them wrong.
         """
-        self.account = Rows(taken=taken, given=given, dropped=dict(dropped or {}))
+        self.account = Rows(taken=taken, given=given, dropped=dict(dropped or {}), added=added)
 
     def count(self, name: str, counts: Mapping[str, int]) -> None:
         """Add to the counts kept under a name: hits of rules, reasons, sides of a split."""

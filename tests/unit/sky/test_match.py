@@ -18,7 +18,8 @@ from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import GALAXY_SCHEMA
 from pz_tsm_core.sky.catalog import open_catalog, pin_catalog
-from pz_tsm_core.sky.match import crossmatch
+from pz_tsm_core.sky.match import match_galaxies
+from pz_tsm_core.sky.objects import open_objects
 from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.sky.write import write_table_as_collection
 
@@ -27,6 +28,10 @@ PLAIN = Release.model_validate({
     "bands": ["i"], "flux_unit": "nJy", "flux_types": {"psf": {"flux": "{b}", "err": "{b}e"}},
     "primary_filter": None, "ebv": None, "extendedness": None, "data_rights": None,
 })
+
+
+#: The range join, and LSDB's own crossmatch: what holds for one holds for the other.
+BOTH = pytest.mark.parametrize("engine", ["range", "lsdb"])
 
 
 def _galaxies(galaxy_id, ra, dec) -> pa.Table:
@@ -48,21 +53,16 @@ def _galaxies(galaxy_id, ra, dec) -> pa.Table:
     return pa.table(columns, schema=GALAXY_SCHEMA)
 
 
-def _match(galaxies: pa.Table, catalog: Path, tmp_path: Path, *, radius: float, unique: bool,
-           rows_per_partition: int = 300_000, cluster: ClusterPolicy | None = None,
-           release: Release = PLAIN, columns: tuple[str, ...] = ()):
-    left, scratch = tmp_path / "left", tmp_path / "scratch"
-    write_table_as_collection(galaxies, left, "left", rows_per_partition=rows_per_partition)
-    scratch.mkdir()
-    matched = crossmatch(
-        left, catalog, release=release, columns=columns, scratch=scratch,
-        policy=MatchPolicy(radius_arcsec=radius, unique=unique),
-        cluster=cluster or ClusterPolicy(workers=2),
+def _match(galaxies: pa.Table, catalog: Path, *, cluster: ClusterPolicy | None = None,
+           release: Release = PLAIN, columns: tuple[str, ...] = (), **policy) -> pa.Table:
+    return match_galaxies(
+        galaxies, open_objects(str(catalog)), release=release, columns=columns,
+        policy=MatchPolicy(**policy), cluster=cluster or ClusterPolicy(workers=2),
     )
-    return matched.rows, pa.Table.from_batches(matched.batches, matched.schema)
 
 
-def test_nearest_objects_are_those_that_lsdb_expects(shared_data, tmp_path) -> None:
+@BOTH
+def test_nearest_objects_are_those_that_lsdb_expects(shared_data, tmp_path, engine) -> None:
     """Its own small_sky x small_sky_xmatch at 0.01 degrees (BSD-3, from its test data)."""
     lsdb = shared_data / "lsdb"
     small = pq.read_table(lsdb / "small_sky_order1_collection" / "small_sky_order1" / "dataset",
@@ -75,7 +75,7 @@ def test_nearest_objects_are_those_that_lsdb_expects(shared_data, tmp_path) -> N
         "obs_collection=small\nhats_primary_table_url=small_sky_xmatch\n"
         "all_margins=small_sky_xmatch_margin\ndefault_margin=small_sky_xmatch_margin\n")
     galaxies = _galaxies(small["id"], small["ra"], small["dec"])
-    _, matched = _match(galaxies, collection, tmp_path, radius=36, unique=False)
+    matched = _match(galaxies, collection, radius_arcsec=36, unique=False, engine=engine)
     with (lsdb / "expected" / "xmatch_correct.csv").open() as file:
         expected = {int(float(row["ss_id"])): (int(float(row["xmatch_id"])), float(row["dist"]))
                     for row in csv.DictReader(file)}
@@ -99,7 +99,8 @@ def _sky_around_a_border(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
     (25, ClusterPolicy(workers=2)),
     (25, ClusterPolicy(kind="local", workers=1)),
 ])
-def test_no_pair_is_lost_at_a_border(tmp_path, rows_per_partition, cluster) -> None:
+@BOTH
+def test_no_pair_is_lost_at_a_border(tmp_path, rows_per_partition, cluster, engine) -> None:
     ra, dec = _sky_around_a_border()
     rng = np.random.default_rng(12)
     objects = pa.table({
@@ -108,10 +109,10 @@ def test_no_pair_is_lost_at_a_border(tmp_path, rows_per_partition, cluster) -> N
         "dec": dec + rng.normal(scale=0.3 / 3600, size=len(ra)),
     })
     catalog = tmp_path / "objects"
-    write_table_as_collection(objects, catalog, "objects", rows_per_partition=30)
+    write_table_as_collection(objects, catalog, "objects", rows_per_partition=rows_per_partition)
     galaxies = _galaxies(np.arange(len(ra)), ra, dec)
-    rows, matched = _match(galaxies, catalog, tmp_path, radius=1.0, unique=False,
-                           rows_per_partition=rows_per_partition, cluster=cluster)
+    matched = _match(galaxies, catalog, radius_arcsec=1.0, unique=False, cluster=cluster,
+                     engine=engine)
     ours = SkyCoord(ra, dec, unit="deg")
     theirs = SkyCoord(objects["ra"].to_numpy(), objects["dec"].to_numpy(), unit="deg")
     first, second, separation, _ = search_around_sky(ours, theirs, 1.0 * u.arcsec)
@@ -120,7 +121,6 @@ def test_no_pair_is_lost_at_a_border(tmp_path, rows_per_partition, cluster) -> N
         nearest.setdefault(int(pair[0]), int(pair[2]) + 10**15)
     found = dict(zip(matched["galaxy_id"].to_pylist(), matched["id"].to_pylist(), strict=True))
     assert found == nearest
-    assert rows.taken == len(ra) == rows.given + sum(rows.dropped.values())
 
 
 @pytest.fixture
@@ -130,24 +130,27 @@ def objects(tmp_path) -> Path:
     return tmp_path / "objects"
 
 
-@pytest.mark.parametrize(("galaxy", "radius", "code"), [
-    ((200.0, -45.0), 1.0, Code.MATCH_EMPTY),  # another part of the sky
-    ((10.05, 0.05), 1.0, Code.MATCH_EMPTY),  # between the objects
-    ((10.0, 0.0), 3.0, Code.CATALOG_MARGIN),  # the margin is 2 arcsec wide
+@pytest.mark.parametrize("galaxy", [
+    (200.0, -45.0),  # another part of the sky
+    (10.05, 0.05),  # between the objects
 ])
-def test_a_match_that_cannot_be_right_is_refused(objects, tmp_path, galaxy, radius, code) -> None:
+@BOTH
+def test_a_match_of_nothing_is_refused(objects, galaxy, engine) -> None:
     galaxies = _galaxies([1], [galaxy[0]], [galaxy[1]])
     with pytest.raises(TsmError) as refused:
-        _match(galaxies, objects, tmp_path, radius=radius, unique=True)
-    assert refused.value.codes == (code,)
+        _match(galaxies, objects, radius_arcsec=1.0, engine=engine)
+    assert refused.value.codes == (Code.MATCH_EMPTY,)
 
 
-def test_a_catalogue_without_margin_is_refused(tmp_path) -> None:
+@pytest.mark.parametrize("margin", [None, 2.0])
+def test_only_lsdb_needs_a_margin_as_wide_as_the_radius(tmp_path, margin) -> None:
     table = pa.table({"id": pa.array([1]), "ra": [10.0], "dec": [0.0]})
-    write_table_as_collection(table, tmp_path / "bare", "bare", margin_arcsec=None)
+    write_table_as_collection(table, tmp_path / "bare", "bare", margin_arcsec=margin)
+    galaxies = _galaxies([7], [10.0], [0.0])
     with pytest.raises(TsmError) as refused:
-        _match(_galaxies([1], [10.0], [0.0]), tmp_path / "bare", tmp_path, radius=1.0, unique=True)
+        _match(galaxies, tmp_path / "bare", radius_arcsec=3.0, engine="lsdb")
     assert refused.value.codes == (Code.CATALOG_MARGIN,)
+    assert _match(galaxies, tmp_path / "bare", radius_arcsec=3.0)["id"].to_pylist() == [1]
 
 
 def test_every_missing_column_of_a_catalogue_is_named(objects, tmp_path) -> None:
@@ -162,18 +165,18 @@ def test_columns_that_galaxies_bring_along_never_shadow_those_of_objects(objects
     galaxies = _galaxies([7], [10.0], [0.0])
     extra = galaxies.append_column("id", pa.array([99])).append_column(
         "separation", pa.array([5.0]))
-    _, matched = _match(extra, objects, tmp_path, radius=1.0, unique=True)
+    matched = _match(extra, objects)
     assert matched["id"].to_pylist() == [1]
     assert matched["separation"].to_pylist() == [0.0]
 
 
-def test_an_id_that_stands_on_several_objects_gives_one_row(tmp_path) -> None:
+@BOTH
+def test_an_id_that_stands_on_several_objects_gives_one_row(tmp_path, engine) -> None:
     table = pa.table({"id": pa.array([7, 7, 7]), "ra": [10.0002, 10.0, 10.0001],
                       "dec": [0.0, 0.0, 0.0]})
     write_table_as_collection(table, tmp_path / "objects", "objects")
-    rows, matched = _match(_galaxies([1], [10.0], [0.0]), tmp_path / "objects", tmp_path,
-                           radius=1.0, unique=True)
-    assert rows.given == len(matched) == 1
+    matched = _match(_galaxies([1], [10.0], [0.0]), tmp_path / "objects", engine=engine)
+    assert len(matched) == 1
     assert matched["separation"].to_pylist() == [0.0]
 
 
@@ -184,8 +187,7 @@ def test_object_ids_that_cannot_serve_are_refused(tmp_path, ids) -> None:
     table = pa.table({"id": ids, "ra": [10.0, 10.1], "dec": [0.0, 0.0]})
     write_table_as_collection(table, tmp_path / "objects", "objects")
     with pytest.raises(TsmError) as refused:
-        _match(_galaxies([1], [10.0], [0.0]), tmp_path / "objects", tmp_path, radius=1.0,
-               unique=True)
+        _match(_galaxies([1], [10.0], [0.0]), tmp_path / "objects")
     assert refused.value.codes == (Code.TABLE_COLUMN_TYPE,)
 
 
@@ -202,24 +204,25 @@ def test_a_damaged_partition_is_told_as_such(objects, tmp_path, damage) -> None:
     for file in objects.glob("objects/dataset/Norder*/**/*.parquet"):
         damage(file)
     with pytest.raises(TsmError) as refused:
-        _match(_galaxies([1], [10.0], [0.0]), objects, tmp_path, radius=1.0, unique=True)
+        _match(_galaxies([1], [10.0], [0.0]), objects)
     assert refused.value.codes == (Code.CATALOG_INVALID,)
 
 
 def test_a_margin_alone_is_no_catalogue_to_match_with(objects, tmp_path) -> None:
     (margin,) = objects.glob("objects_*")
     with pytest.raises(TsmError) as refused:
-        _match(_galaxies([1], [10.0], [0.0]), margin, tmp_path, radius=1.0, unique=True)
+        _match(_galaxies([1], [10.0], [0.0]), margin)
     assert refused.value.codes == (Code.CATALOG_INVALID,)
 
 
-def test_rows_that_are_not_primary_are_no_counterparts(tmp_path) -> None:
+@BOTH
+def test_rows_that_are_not_primary_are_no_counterparts(tmp_path, engine) -> None:
     table = pa.table({"id": pa.array([1, 2]), "ra": [10.0, 10.0001], "dec": [0.0, 0.0],
                       "primary": [False, True]})
     write_table_as_collection(table, tmp_path / "objects", "objects")
     release = PLAIN.model_copy(update={"primary_filter": "primary"})
-    _, matched = _match(_galaxies([7], [10.0], [0.0]), tmp_path / "objects", tmp_path, radius=1.0,
-                        unique=True, release=release, columns=["primary"])
+    matched = _match(_galaxies([7], [10.0], [0.0]), tmp_path / "objects", release=release,
+                     columns=("primary",), engine=engine)
     assert matched["id"].to_pylist() == [2]
     assert matched["n_candidates"].to_pylist() == [1]
 

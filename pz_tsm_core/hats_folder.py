@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,16 @@ class HatsFolder:
     layout: Layout
     said: dict[str, bytes]
 
+    @cached_property
+    def footers(self) -> str:
+        """The edition of its list of footers; empty where it has none."""
+        return self.folder.edition(str(self.layout.primary / FOOTERS))
+
     @property
     def validator(self) -> str:
         """Digest of what it says of itself, and the edition of its list of footers."""
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in self.said.items()}
-        return sha256_of([digests, self.folder.edition(str(self.layout.primary / FOOTERS))])
+        return sha256_of([digests, self.footers])
 
     def schema(self) -> pa.Schema:
         """Columns as the catalogue says, else as the footer of its first file; none without any."""

@@ -20,7 +20,7 @@ from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFil
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.releases import get_release
-from pz_tsm_core.sky.catalog import is_hats, require_hats
+from pz_tsm_core.sky.catalog import is_hats, is_remote, require_hats
 from pz_tsm_core.surveys import get_survey, own_definition, own_surveys, survey_keys
 
 
@@ -83,7 +83,7 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
             entry["region"] = absolute(entry["region"])
     if content["redshifts"]["survey_path"]:
         content["redshifts"]["survey_path"] = absolute(content["redshifts"]["survey_path"])
-    if content["catalog"]:
+    if content["catalog"] and not is_remote(content["catalog"]["path"]):
         content["catalog"]["path"] = absolute(content["catalog"]["path"])
     dereddening = content["photometry"]["dereddening"]
     if dereddening["directory"]:
@@ -164,7 +164,8 @@ def _check_matching(catalog: ObjectCatalog, photometry: PhotometryPolicy, check:
     if release := check.passes(("catalog", "release"), lambda: get_release(catalog.release)):
         check.passes(("photometry",),
                      lambda: release.columns_for(photometry.flux, photometry.bands))
-    check.passes(("catalog", "path"), lambda: require_hats(catalog.path))
+    if not is_remote(catalog.path):  # else it is asked when it is pinned
+        check.passes(("catalog", "path"), lambda: require_hats(catalog.path))
     if photometry.dereddening.map == "sfd":
         check.passes(("photometry", "dereddening", "directory"),
                      lambda: sfd_files(photometry.dereddening.directory))

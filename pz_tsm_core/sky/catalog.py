@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,19 +21,24 @@ _MARKS = ("collection.properties", "hats.properties", "properties")
 #: Left alone, LSDB takes a flipped bit for a value, also where the pages carry checksums.
 _VERIFIED = {"page_checksum_verification": True}
 _PLANS = (*_MARKS, "partition_info.csv")
+#: Requests to a server at a time.
+REQUESTS = 8
 
 
 def pin_catalog(path: str | Path) -> str:
     """Digest by which a HATS catalogue or collection is known, without reading its data.
 
     sha256 over the bytes of its properties and partition lists and the sorted (relative path,
-    size) of all files.
+    size) of all files. At an address that is the edition (size and ETag) of the list of footers
+    or, without one, of every file of the catalogue itself.
 
     Raises
     ------
     TsmError
-        `catalog.invalid` when there is no HATS catalogue at `path`.
+        `catalog.invalid` when there is no HATS catalogue at `path`; `service.*` or `remote.*`.
     """
+    if is_remote(path):
+        return _pin_address(str(path))
     root = Path(path)
     require_hats(root)
     entries = []
@@ -44,6 +50,24 @@ def pin_catalog(path: str | Path) -> str:
         if file.name in _PLANS:
             plans.update(file.read_bytes())
     return sha256_of([plans.hexdigest(), entries])
+
+
+def is_remote(path: str | Path) -> bool:
+    """Whether a catalogue is on a web server or S3."""
+    return "://" in str(path)
+
+
+def _pin_address(url: str) -> str:
+    """Of a catalogue that somebody else serves: what it says of itself, and what is there."""
+    from pz_tsm_core.sky.objects import open_objects  # a plan of what lies here need not wait
+
+    catalog = open_objects(url).catalog
+    if catalog.footers:
+        return sha256_of([catalog.validator])
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        names = list(catalog.files(catalog.layout.pixels))
+        editions = list(pool.map(catalog.folder.edition, names))
+    return sha256_of([catalog.validator, sorted(zip(names, editions, strict=True))])
 
 
 def is_hats(path: str | Path) -> bool:

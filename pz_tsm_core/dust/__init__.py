@@ -2,12 +2,20 @@
 
 from pz_tsm_core.dust.coefficients import Coefficients, get_coefficients
 from pz_tsm_core.dust.correction import Dust, check_dust, dust_digests, open_dust
-from pz_tsm_core.dust.maps import DustMap, MapFile, default_directory, get_map, is_fits, map_keys
+from pz_tsm_core.dust.maps import (
+    DustMap,
+    MapFile,
+    default_directory,
+    get_map,
+    get_reddening,
+    is_fits,
+    map_keys,
+)
 from pz_tsm_core.dust.pairs import NO_MAP, mistakes
 from pz_tsm_core.dust.reading import read_ebv
 
 __all__ = [
     "NO_MAP", "Coefficients", "Dust", "DustMap", "MapFile", "check_dust", "default_directory",
-    "dust_digests", "get_coefficients", "get_map", "is_fits", "map_keys", "mistakes", "open_dust",
-    "read_ebv",
+    "dust_digests", "get_coefficients", "get_map", "get_reddening", "is_fits", "map_keys",
+    "mistakes", "open_dust", "read_ebv",
 ]

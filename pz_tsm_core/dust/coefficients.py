@@ -54,7 +54,7 @@ def get_coefficients(name: str) -> Coefficients:
     sets = _sets()
     if name not in sets:
         choices = (*sets, "custom")
-        raise refuse(Code.RECIPE_BAD_VALUE, "photometry.dereddening.coefficients",
+        raise refuse(Code.RECIPE_BAD_VALUE, "coefficients",
                      found=f"`{name}`", expected=f"one of {', '.join(choices)}",
                      remedy=nearest(name, choices))
     return sets[name]

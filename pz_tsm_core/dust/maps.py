@@ -41,24 +41,33 @@ class MapFile(Value):
         return self.path.rpartition("/")[2]
 
 
-class DustMap(Value):
+class Reddening(Value):
+    """Where E(B-V) comes from.
+
+    Parameters
+    ----------
+    citation : ADS bibcodes
+    acknowledgement : what its authors ask papers to say; empty where they ask nothing
+    """
+
+    name: str
+    ebv_scale: EbvScale
+    citation: tuple[str, ...] = Field(min_length=1)
+    acknowledgement: str = ""
+
+
+class DustMap(Reddening):
     """A map of E(B-V) over the whole sky.
 
     Parameters
     ----------
     reader : the class of dustmaps that reads it
-    citation : ADS bibcodes
-    acknowledgement : what its authors ask papers to say; empty where they ask nothing
     megabytes : of all its files, about
     dataset : where the Dataverse describes the files, with the md5 of each; empty elsewhere
     """
 
-    name: str
     about: str
-    ebv_scale: EbvScale
     reader: Literal["SFDQuery", "CSFDQuery", "PlanckQuery", "PlanckGNILCQuery"]
-    citation: tuple[str, ...] = Field(min_length=1)
-    acknowledgement: str = ""
     megabytes: int
     dataset: str = ""
     files: tuple[MapFile, ...] = Field(min_length=1)
@@ -94,6 +103,7 @@ class _Maps(BaseModel):
     model_config = ConfigDict(extra="forbid")
     schema_: Literal[1] = Field(alias="schema")
     maps: dict[str, DustMap]
+    catalog: Reddening
     unfit: dict[str, str]
 
 
@@ -127,10 +137,21 @@ def get_map(name: str) -> DustMap:
     choices = ("none", *known.maps, "catalog")
     reason = known.unfit.get(name)
     raise refuse(
-        Code.RECIPE_BAD_VALUE, "photometry.dereddening.map",
+        Code.RECIPE_BAD_VALUE, "dust map",
         found=f"`{name}`: {reason}" if reason else f"`{name}`",
         expected="E(B-V) of all dust, anywhere on the sky: one of " + ", ".join(choices),
         remedy="take sfd, or csfd" if reason else nearest(name, choices))
+
+
+def get_reddening(name: str) -> Reddening:
+    """Return the map of that name or, for `catalog`, what the releases give themselves.
+
+    Raises
+    ------
+    TsmError
+        as `get_map`.
+    """
+    return _known().catalog if name == "catalog" else get_map(name)
 
 
 def default_directory() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pz_tsm_core.dust.coefficients import get_coefficients
-from pz_tsm_core.dust.maps import SFD_TO_TRUE, EbvScale, get_map
+from pz_tsm_core.dust.maps import SFD_TO_TRUE, EbvScale, get_map, get_reddening
 from pz_tsm_core.errors import Code, Problem, TsmError
 from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.release import Release
@@ -62,7 +62,7 @@ def _lacking(photometry: PhotometryPolicy) -> Iterator[Problem]:
 
 
 def ebv_scale(name: str, factor: float) -> EbvScale:
-    """Scale of a map's E(B-V) times a factor; that of catalogues is SFD's.
+    """Scale of the E(B-V) of a map, or of `catalog`, times a factor.
 
     By 0.86 SFD becomes true, and by its inverse the true one SFD: Schlafly & Finkbeiner (2011),
     ApJ 737, 103. Other factors are somebody's own, and change no scale.
@@ -72,7 +72,7 @@ def ebv_scale(name: str, factor: float) -> EbvScale:
     >>> ebv_scale("csfd", 1.0), ebv_scale("csfd", 0.86), ebv_scale("planck", 1 / 0.86)
     ('sfd', 'true', 'sfd')
     """
-    own: EbvScale = "sfd" if name == "catalog" else get_map(name).ebv_scale
+    own = get_reddening(name).ebv_scale
     turns = SFD_TO_TRUE if own == "sfd" else 1 / SFD_TO_TRUE
     if abs(factor / turns - 1) > _NEAR:
         return own

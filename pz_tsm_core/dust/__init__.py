@@ -3,6 +3,7 @@
 from pz_tsm_core.dust.coefficients import Coefficients, get_coefficients
 from pz_tsm_core.dust.correction import Dust, check_dust, dust_digests, open_dust
 from pz_tsm_core.dust.maps import (
+    SFD_TO_TRUE,
     DustMap,
     MapFile,
     default_directory,
@@ -11,11 +12,11 @@ from pz_tsm_core.dust.maps import (
     is_fits,
     map_keys,
 )
-from pz_tsm_core.dust.pairs import NO_MAP, mistakes
+from pz_tsm_core.dust.pairs import NO_MAP, ebv_scale, mistakes
 from pz_tsm_core.dust.reading import read_ebv
 
 __all__ = [
-    "NO_MAP", "Coefficients", "Dust", "DustMap", "MapFile", "check_dust", "default_directory",
-    "dust_digests", "get_coefficients", "get_map", "get_reddening", "is_fits", "map_keys",
-    "mistakes", "open_dust", "read_ebv",
+    "NO_MAP", "SFD_TO_TRUE", "Coefficients", "Dust", "DustMap", "MapFile", "check_dust",
+    "default_directory", "dust_digests", "ebv_scale", "get_coefficients", "get_map",
+    "get_reddening", "is_fits", "map_keys", "mistakes", "open_dust", "read_ebv",
 ]

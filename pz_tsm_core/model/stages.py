@@ -67,7 +67,7 @@ PARTITION = Stage("partition", 2, ("hats",))
 #: Each galaxy with its LSST object.
 CROSSMATCH = Stage("crossmatch", 2, ("lsdb", "hats"))
 #: Dereddened magnitudes of what matched.
-CORRECT = Stage("correct", 2, ("dustmaps", "astropy", "scipy", "numpy"))
+CORRECT = Stage("correct", 2, ("dustmaps", "healpy", "astropy", "scipy", "numpy"))
 #: Every galaxy on exactly one side.
 SPLIT = Stage("split", 2)
 #: Files for photo-z codes.

@@ -138,5 +138,6 @@ def _findings(
     told = "; ".join(f"{kind} in {''.join(bands)}" for kind, bands in kinds.items())
     yield Finding("flux", f"there are: {told}")
     if maps is None:
-        yield Finding("dereddening", "no dust maps were given (--dust FOLDER) or lie beside the "
-                                     "catalog: magnitudes are not corrected", check=True)
+        yield Finding("dereddening", "no dust maps were given (--dust FOLDER), lie beside the "
+                                     "catalog or were fetched (tsm dustmaps fetch sfd): magnitudes "
+                                     "are not corrected", check=True)

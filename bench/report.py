@@ -154,7 +154,8 @@ def _work(what: str, sky: Path) -> None:
 def _read(store: Store, stages: dict[str, ArtifactRef], release: Any, recipe: Any) -> None:
     from pz_tsm_core.quality.summary import GALAXY_COLUMNS, MEASUREMENT_COLUMNS, TrainingSet
 
-    told = TrainingSet(release, recipe.photometry.bands, recipe.match.radius_arcsec)
+    told = TrainingSet(release, recipe.photometry.bands, recipe.match.radius_arcsec,
+                       recipe.photometry.dereddening)
     for label, name, columns in (
         ("combine", "measurements", MEASUREMENT_COLUMNS), ("combine", "galaxies", GALAXY_COLUMNS),
         ("split", "training_set", told.columns),

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pz_tsm_core import crc, legacy
 from pz_tsm_core.display.rules import check_survey, explain_flags
 from pz_tsm_core.display.surveys import find_survey, list_surveys, show_survey
-from pz_tsm_core.dust import open_dust
+from pz_tsm_core.dust import check_dust, open_dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
@@ -245,24 +245,41 @@ def magnitudes(
     *,
     release: str = "dp1",
     flux: str = "cModel",
+    dust_map: str | None = None,
     dust_maps: str | Path | None = None,
-    coefficients: str = "desc_dc2",
+    coefficients: str | Mapping[str, float] = "desc_dc2",
+    scale: float = 1.0,
     zero_point: float = NJY_ZERO_POINT,
 ) -> Any:
-    """Append AB magnitudes, dereddened if there are dust maps.
+    """Append AB magnitudes, dereddened if there is a dust map.
 
     Parameters
     ----------
-    dust_maps : folder that holds `sfd/SFD_dust_4096_{ngp,sgp}.fits`; None for no dereddening
+    dust_map : "sfd", "csfd", "planck", "gnilc", "catalog" for the release's own E(B-V), or "none";
+        by default "sfd" where `dust_maps` says where it lies, else "none"
+    dust_maps : folder of the maps, as dustmaps lays them out; by default the one to which
+        `tsm dustmaps fetch` brings them
+    coefficients : "desc_dc2", "lsst_dm" or "sf11", or A / E(B-V) by band
+    scale : by which the E(B-V) of the map is multiplied
+
+    Raises
+    ------
+    TsmError
+        `recipe.bad-value` for a map and coefficients that do not go together.
     """
-    dereddening = checked(Dereddening, map="sfd" if dust_maps else "none",
-                          coefficients=coefficients, directory=str(dust_maps or ""))
+    named = isinstance(coefficients, str)
+    dereddening = checked(
+        Dereddening, map=dust_map or ("sfd" if dust_maps else "none"),
+        coefficients=coefficients if named else "custom",
+        values={} if named else coefficients, scale=scale, directory=str(dust_maps or ""))
     policy = checked(PhotometryPolicy, flux=flux, dereddening=dereddening, zero_point=zero_point)
+    profile = get_release(release)
+    check_dust(policy, profile)
     table = to_arrow(matches)
     batches = photometry.correct_batches(
         # A table without rows has no batches, but still gains its columns.
         table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)],
-        get_release(release), policy, open_dust(dereddening),
+        profile, policy, open_dust(dereddening),
     )
     return like(pa.Table.from_batches(batches), matches)
 

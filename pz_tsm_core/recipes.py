@@ -11,12 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pz_tsm_core.dust.sfd import sfd_files
+from pz_tsm_core.dust import get_map, map_keys, mistakes
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build, checked
 from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
+from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.releases import get_release
@@ -166,9 +167,17 @@ def _check_matching(catalog: ObjectCatalog, photometry: PhotometryPolicy, check:
                      lambda: release.columns_for(photometry.flux, photometry.bands))
     if not is_remote(catalog.path):  # else it is asked when it is pinned
         check.passes(("catalog", "path"), lambda: require_hats(catalog.path))
-    if photometry.dereddening.map == "sfd":
-        check.passes(("photometry", "dereddening", "directory"),
-                     lambda: sfd_files(photometry.dereddening.directory))
+    _check_dust(photometry, release, check)
+
+
+def _check_dust(photometry: PhotometryPolicy, release: Release | None, check: _Check) -> None:
+    """A map and coefficients that are there, and go together."""
+    loc: Loc = ("photometry", "dereddening")
+    check.problems.extend(replace(problem, where=check.where((*loc, problem.where)))
+                          for problem in mistakes(photometry, release))
+    choice = photometry.dereddening
+    if choice.map in map_keys():
+        check.passes((*loc, "directory"), lambda: get_map(choice.map).require(choice.directory))
 
 
 class _Check:

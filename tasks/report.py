@@ -122,7 +122,9 @@ def _training_set(
 ) -> TrainingSet:
     from pz_tsm_core.quality.summary import TrainingSet
 
-    told = TrainingSet(release, recipe.photometry.bands, recipe.match.radius_arcsec)
+    photometry = recipe.photometry
+    told = TrainingSet(release, photometry.bands, recipe.match.radius_arcsec,
+                       photometry.dereddening)
     for batch in store.batches(divided, "training_set", told.columns):
         told.add(batch)
     return told

@@ -9,6 +9,7 @@ from pathlib import Path
 #: More files than this in a folder are not listed.
 _LISTED = 2_000
 _SURVEYS = Path(__file__).parents[1] / "surveys" / "data"
+_DUST_MAPS = Path(__file__).parents[1] / "dust" / "maps.yaml"
 
 
 def recipes(incomplete: str) -> Iterator[str]:
@@ -25,6 +26,14 @@ def surveys(incomplete: str) -> Iterator[str]:
     """Keys of the registered surveys, by the names of their files."""
     keys = sorted(path.stem for path in _SURVEYS.glob("*.yaml"))
     return (key for key in keys if key.startswith(incomplete))
+
+
+def dust_maps(incomplete: str) -> Iterator[str]:
+    """Names of the dust maps that can be fetched."""
+    import yaml
+
+    named = yaml.safe_load(_DUST_MAPS.read_text("utf-8"))["maps"]
+    return (name for name in named if name.startswith(incomplete))
 
 
 def policies(incomplete: str) -> Iterator[str]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,10 +18,10 @@ from pz_tsm_core.cli.options import (
     opened,
     policy_named,
 )
+from pz_tsm_core.cli.progress import progress
 from pz_tsm_core.errors import printable
 
 if TYPE_CHECKING:
-    from pz_tsm_core.remote import Moved
     from pz_tsm_core.retrieval import Fetched
 
 
@@ -70,7 +67,7 @@ def fetch(  # noqa: PLR0917 - typer calls it by keywords
     tell = given.append if as_json else _tell
     access = Access(kind="private", name=principal) if private else PUBLIC
     try:
-        with _progress(shown=not as_json) as hear:
+        with progress(shown=not as_json) as hear:
             bring(surveys, region=region, rows=rows, service=service,
                   policy=policy_named(policy, "--policy"), access=access, accept=accept,
                   survey_path=survey_path, store=at,
@@ -102,32 +99,3 @@ def _facts(fetched: Fetched) -> dict[str, Any]:
         "checked": record.checked, "address": record.ref.address, "content": record.ref.content,
         "services": sorted({source.service for source in record.request.sources}),
     }
-
-
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[Callable[[Moved], None] | None]:
-    """Bars on a terminal that a person watches; nothing elsewhere."""
-    if not (shown and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description:<32}"), BarColumn(bar_width=24),
-               TextColumn("{task.fields[moved]}"), TimeRemainingColumn())
-    bars: dict[tuple[str, str], Any] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-
-        def hear(moved: Moved) -> None:
-            key = (moved.what, moved.unit)
-            if key not in bars:
-                bars[key] = progress.add_task(printable(moved.what)[:32], total=None, moved="")
-            progress.update(bars[key], total=moved.total, completed=moved.done, moved=_told(moved))
-
-        yield hear
-
-
-def _told(moved: Moved) -> str:
-    from rich.filesize import decimal
-
-    return f"{moved.done:,} rows" if moved.unit == "rows" else decimal(moved.done)

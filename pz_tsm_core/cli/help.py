@@ -87,6 +87,16 @@ COMMANDS = {
         "tsm fetch desi_dr1 --region ecdfs --rows 1000",
         "tsm fetch vandels --region 'cone 53.16 -27.8 0.3' --policy always",
     )),
+    "dustmaps": Shown(Panel.STORE, ()),
+    "dustmaps list": Shown(Panel.STORE, (
+        "tsm dustmaps list",
+        "tsm dustmaps list --directory sky/dust",
+        "tsm dustmaps --json",
+    )),
+    "dustmaps fetch": Shown(Panel.STORE, online=(
+        "tsm dustmaps fetch sfd",
+        "tsm dustmaps fetch csfd gnilc --directory maps",
+    )),
     "put": Shown(Panel.STORE, (
         "tsm put sky/my_redshifts.csv",
         "tsm put sky/my_redshifts.csv --name mine --private",

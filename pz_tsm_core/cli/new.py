@@ -41,7 +41,8 @@ def recipe(  # noqa: PLR0917 - typer calls it by keywords
     release: Annotated[str | None, typer.Option(
         help="Release of the catalogue. (default: told by its columns)")] = None,
     dust: Annotated[Path | None, typer.Option(
-        help="Folder of the dust maps. (default: dust beside the catalogue)",
+        help="Folder of the dust maps. (default: dust beside the catalogue, or the one of "
+        "tsm dustmaps)",
         autocompletion=completion.files)] = None,
     output: Annotated[Path, typer.Option(help="The recipe to write; never over a file.")] = Path(
         "recipe.yaml"),

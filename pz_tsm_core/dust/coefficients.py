@@ -8,9 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pz_tsm_core.dust.maps import EbvScale
 from pz_tsm_core.errors import Code, nearest, refuse
 from pz_tsm_core.files import read_document
-from pz_tsm_core.model.artifact import Value, sha256_of
+from pz_tsm_core.model.artifact import Value
 from pz_tsm_core.model.document import build
 
 
@@ -19,18 +20,17 @@ class Coefficients(Value):
 
     Parameters
     ----------
+    ebv_scale : of the E(B-V) that they are multiplied with; `any` where convention takes both
+    why : what makes it that scale
     citation : ADS bibcodes
     """
 
     name: str
     values: dict[str, float]
     source: str
+    ebv_scale: EbvScale | Literal["any"]
+    why: str
     citation: tuple[str, ...] = Field(min_length=1)
-
-    @property
-    def digest(self) -> str:
-        """sha256 over the numbers, as 64 hexadecimal digits."""
-        return sha256_of(self.values)
 
 
 class _CoefficientSets(BaseModel):
@@ -53,7 +53,8 @@ def get_coefficients(name: str) -> Coefficients:
     """
     sets = _sets()
     if name not in sets:
-        raise refuse(Code.RECIPE_BAD_VALUE, "photometry.dereddening.coefficients",
-                     found=f"`{name}`", expected=f"one of {', '.join(sets)}",
-                     remedy=nearest(name, sets))
+        choices = (*sets, "custom")
+        raise refuse(Code.RECIPE_BAD_VALUE, "coefficients",
+                     found=f"`{name}`", expected=f"one of {', '.join(choices)}",
+                     remedy=nearest(name, choices))
     return sets[name]

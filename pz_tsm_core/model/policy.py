@@ -58,11 +58,30 @@ class MatchPolicy(Value):
 
 
 class Dereddening(Value):
-    """Which dust map and which coefficients undo the Milky Way's dust."""
+    """Which dust map and which coefficients undo the Milky Way's dust.
 
-    map: Literal["sfd", "none"] = "sfd"
-    coefficients: Literal["desc_dc2", "lsst_dm", "sf11"] = "desc_dc2"
-    directory: str = ""  # holds sfd/SFD_dust_4096_{ngp,sgp}.fits
+    What maps and sets there are, and which of them go together, the room `dust` knows.
+
+    Parameters
+    ----------
+    map : of `dust/maps.yaml`; or `catalog`, the release's own E(B-V), or `none`
+    coefficients : of `dust/coefficients.yaml`; or `custom`
+    values : R_b = A_b / E(B-V) by band, for `coefficients: custom`
+    scale : by which the E(B-V) of the map is multiplied
+    directory : that holds the maps, as dustmaps lays them out; empty for the usual one
+    """
+
+    map: Name = "sfd"
+    coefficients: Name = "desc_dc2"
+    values: dict[Band, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
+    scale: float = Field(default=1.0, gt=0, le=100)
+    directory: str = ""
+
+    @model_validator(mode="after")
+    def _values_of_custom(self) -> Dereddening:
+        if (self.coefficients == "custom") != bool(self.values):
+            raise ValueError("`values` by band for `coefficients: custom`, else none")
+        return self
 
 
 class PhotometryPolicy(Value):

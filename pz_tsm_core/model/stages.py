@@ -69,7 +69,7 @@ NEIGHBORS = Stage("neighbors", 1, ("cdshealpix", "lsdb"))
 #: Each galaxy with its LSST object.
 CROSSMATCH = Stage("crossmatch", 3)
 #: Dereddened magnitudes of what matched.
-CORRECT = Stage("correct", 2, ("dustmaps", "astropy", "scipy", "numpy"))
+CORRECT = Stage("correct", 2, ("dustmaps", "healpy", "astropy", "scipy", "numpy"))
 #: Every galaxy on exactly one side.
 SPLIT = Stage("split", 2)
 #: Files for photo-z codes.

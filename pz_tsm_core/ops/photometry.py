@@ -14,7 +14,7 @@ from pz_tsm_core.dust import Dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.policy import NJY_ZERO_POINT, PhotometryPolicy
 from pz_tsm_core.model.release import Release
-from pz_tsm_core.model.schema import EBV, magnitude_columns, object_column
+from pz_tsm_core.model.schema import EBV, magnitude_columns
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,9 +104,9 @@ def correct_batches(
     bands = [BandFlux(band, *release.flux(policy.flux).of(band)[:2]) for band in policy.bands]
     for batch in batches:
         table = pa.Table.from_batches([batch])
-        ebv = dust.ebv(*(_floats(table, object_column(name)) for name in (release.ra, release.dec)))
+        ebv = dust.reddening(table, release)
         corrected = add_magnitudes(
-            table, bands, ebv=ebv.astype(np.float64), coefficients=dust.coefficients,
+            table, bands, ebv=ebv, coefficients=dust.coefficients,
             zero_point=policy.zero_point,
         )
         if without is not None:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pz_tsm_core.dust.sfd import sfd_files
-from pz_tsm_core.errors import Code, Problems, TsmError, refuse
+from pz_tsm_core.dust import default_directory, get_map, is_fits
+from pz_tsm_core.errors import Code, Problems, refuse
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.propose.findings import Finding
 from pz_tsm_core.releases import get_release, release_keys
@@ -45,7 +45,8 @@ def look_at_catalog(path: Path, release: str | None, dust: Path | None) -> Sky:
     Parameters
     ----------
     release : key of a release profile; by default the one whose columns are there
-    dust : folder of the dust maps; by default `dust` beside the catalogue, if it has them
+    dust : folder of the dust maps; by default `dust` beside the catalogue, or the usual one, if it
+        has them
 
     Raises
     ------
@@ -115,15 +116,12 @@ def _require(release: Release, path: Path, names: Collection[str]) -> None:
 
 
 def _dust_maps(catalog: Path, dust: Path | None) -> Path | None:
+    sfd = get_map("sfd")
     if dust is not None:
-        sfd_files(str(dust))  # refuses a folder without them
+        sfd.require(dust)
         return dust
-    beside = catalog.parent / _DUST
-    try:
-        sfd_files(str(beside))
-    except TsmError:
-        return None
-    return beside
+    usual = (catalog.parent / _DUST, Path(default_directory()))
+    return next((folder for folder in usual if all(map(is_fits, sfd.paths(folder)))), None)
 
 
 def _findings(
@@ -140,5 +138,6 @@ def _findings(
     told = "; ".join(f"{kind} in {''.join(bands)}" for kind, bands in kinds.items())
     yield Finding("flux", f"there are: {told}")
     if maps is None:
-        yield Finding("dereddening", "no dust maps were given (--dust FOLDER) or lie beside the "
-                                     "catalog: magnitudes are not corrected", check=True)
+        yield Finding("dereddening", "no dust maps were given (--dust FOLDER), lie beside the "
+                                     "catalog or were fetched (tsm dustmaps fetch sfd): magnitudes "
+                                     "are not corrected", check=True)

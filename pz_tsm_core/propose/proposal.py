@@ -97,7 +97,7 @@ def propose_recipe(
     table : a file of any format that can be read, a HATS folder, or a product of the store
     catalog : the LSST Object catalogue; without it the recipe ends with the compilation
     release : its release profile, by default the one whose columns it has
-    dust : folder of the dust maps, by default `dust` beside the catalogue
+    dust : folder of the dust maps, by default `dust` beside the catalogue, or the usual one
     output : the recipe's file; relative paths in it start there
     name : of the table and of the result, by default the file's
     own : a table of one's own, also if it looks like a known survey's

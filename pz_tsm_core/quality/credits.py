@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pz_tsm_core.dust import get_coefficients, get_map
+from pz_tsm_core.dust import get_coefficients, get_reddening
 from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.pins import DustPin
+from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.model.release import Release
 
 #: Facility of a table that a recipe describes, column by column (`surveys.user`).
@@ -46,13 +47,18 @@ def credits_of_sky(
         return []
     found = [Cited(kind="object catalogue", key=release.key, name=release.name,
                    bibcodes=release.citation, acknowledgement=release.acknowledgement, rows=rows)]
-    choice = dust.choice
-    if choice.map != "none":
-        sheet, coefficients = get_map(choice.map), get_coefficients(choice.coefficients)
-        found += [
-            Cited(kind="dust map", key=choice.map, name=sheet.name, bibcodes=sheet.citation,
-                  acknowledgement=sheet.acknowledgement, rows=rows),
-            Cited(kind="coefficients", key=choice.coefficients, name=coefficients.name,
-                  bibcodes=coefficients.citation, rows=rows),
-        ]
-    return found
+    return [*found, *_credits_of_dust(dust.choice, rows)]
+
+
+def _credits_of_dust(choice: Dereddening, rows: int) -> list[Cited]:
+    """The map and the coefficients; none where nothing was dereddened."""
+    if choice.map == "none":
+        return []
+    reddening = get_reddening(choice.map)
+    of_map = Cited(kind="dust map", key=choice.map, name=reddening.name, rows=rows,
+                   bibcodes=reddening.citation, acknowledgement=reddening.acknowledgement)
+    if choice.coefficients == "custom":
+        return [of_map, Cited(kind="coefficients", key="custom", name="Of your own", rows=rows)]
+    coefficients = get_coefficients(choice.coefficients)
+    return [of_map, Cited(kind="coefficients", key=choice.coefficients, name=coefficients.name,
+                          bibcodes=coefficients.citation, rows=rows)]

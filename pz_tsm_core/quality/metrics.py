@@ -18,6 +18,7 @@ FEW = 20
 AREA_ORDER = 8
 
 MAS = 1000.0  # in an arcsec
+MMAG = 1000.0  # in a mag
 
 
 class Measurement(NamedTuple):
@@ -65,7 +66,8 @@ def measure(found: Found) -> list[Measurement]:
     named = [*_rows(found), *_rules(found.rules), *_redshifts(found)]
     if found.training_set:
         named += [*_match(found.training_set, found.compilation.galaxies),
-                  *_magnitudes(found.training_set), *_split(found.training_set, found.fractions)]
+                  *_magnitudes(found.training_set), *_dust(found.training_set),
+                  *_split(found.training_set, found.fractions)]
     return [Measurement(*each) for each in named if math.isfinite(each[2])]
 
 
@@ -112,6 +114,18 @@ def _match(told: TrainingSet, galaxies: int) -> Named:
 def _magnitudes(told: TrainingSet) -> Named:
     for band in told.bands:
         yield "magnitude.missing", band, _share(told.missing[band], told.rows)
+
+
+def _dust(told: TrainingSet) -> Named:
+    reddened = told.reddened
+    if not reddened.rows:
+        return
+    yield "ebv.missing", "", _share(reddened.unknown, reddened.rows)
+    yield "ebv.median", "", reddened.applied.median()
+    yield "ebv.highest", "", reddened.applied.highest
+    yield "ebv.catalog_minus_map", "", reddened.beyond_map.median() * MMAG
+    for band, beyond in reddened.beyond_sf11(told.bands):
+        yield "magnitude.beyond_sf11", band, beyond * MMAG
 
 
 def _split(told: TrainingSet, fractions: Mapping[str, float]) -> Named:

@@ -16,11 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import object_column
 from pz_tsm_core.ops.runs import run_starts
 from pz_tsm_core.quality.cells import SkyTally
-from pz_tsm_core.quality.tally import Axis, Floats, Grid, Ints, Labels, Tally
+from pz_tsm_core.quality.reddening import Reddened
+from pz_tsm_core.quality.tally import Axis, Grid, Ints, Labels, Tally, floats
 
 #: Beyond these a redshift is counted, and drawn nowhere; galaxies are known up to 14.
 REDSHIFT = Axis(-0.5, 0.005, 3100)
@@ -143,12 +145,14 @@ class TrainingSet:
     release : tells which columns are the object's
     bands : that have a magnitude
     radius_arcsec : within which objects were looked for
+    dereddening : by which its magnitudes were corrected
     ambiguous : galaxies with more than one object within the radius
     """
 
     release: Release
     bands: Sequence[str]
     radius_arcsec: float
+    dereddening: Dereddening = field(default_factory=lambda: Dereddening(map="none"))
     rows: int = 0
     ambiguous: int = 0
     by_survey: Tally = field(default_factory=lambda: Tally(REDSHIFT))
@@ -158,11 +162,13 @@ class TrainingSet:
     sky: SkyTally = field(default_factory=SkyTally)
     galaxy_sides: Sides = field(default_factory=Sides)
     object_sides: Sides = field(default_factory=Sides)
+    reddened: Reddened = field(init=False)
     separation: Tally = field(init=False)
     east: Tally = field(init=False)
     north: Tally = field(init=False)
 
     def __post_init__(self) -> None:
+        self.reddened = Reddened(self.dereddening, self.release)
         step = self.radius_arcsec / SEPARATION_BINS
         offset = Axis(-self.radius_arcsec, step, 2 * SEPARATION_BINS)
         self.separation = Tally(Axis(0.0, step, SEPARATION_BINS))
@@ -178,7 +184,8 @@ class TrainingSet:
         """Columns that `add` reads."""
         own = ["galaxy_id", "survey", "split", "ra", "dec", "z", "separation", "n_candidates"]
         objects = (self.release.id, self.release.ra, self.release.dec)
-        return [*own, *map(object_column, objects), *(f"mag_{band}" for band in self.bands)]
+        return [*own, *map(object_column, objects), *self.reddened.columns,
+                *(f"mag_{band}" for band in self.bands)]
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count the rows of a batch."""
@@ -190,6 +197,7 @@ class TrainingSet:
         self.magnitudes.add(z, floats(batch, f"mag_{self.band}"))
         self.missing.update({band: batch[f"mag_{band}"].null_count for band in self.bands})
         self.sky.add(floats(batch, "ra"), floats(batch, "dec"))
+        self.reddened.add(batch)
         self._add_match(batch, surveys)
         self.galaxy_sides.add(batch["galaxy_id"].to_numpy(), parts)
         objects = batch[object_column(self.release.id)].cast(pa.int64())
@@ -205,8 +213,3 @@ class TrainingSet:
         east = (object_ra - ra + 180) % 360 - 180  # across RA 0 as well
         self.east.add(east * np.cos(np.radians(dec)) * 3600, surveys)
         self.north.add((object_dec - dec) * 3600, surveys)
-
-
-def floats(batch: pa.RecordBatch, name: str) -> Floats:
-    """A column as float64, null as NaN, shape (n,)."""
-    return np.asarray(batch[name].to_numpy(zero_copy_only=False), dtype=np.float64)

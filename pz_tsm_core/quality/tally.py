@@ -154,3 +154,7 @@ def coarser(counts: Ints, factor: int) -> Ints:
     """
     starts = np.arange(0, len(counts), factor)
     return np.asarray(np.add.reduceat(counts, starts, axis=0), dtype=np.int64)
+
+def floats(batch: pa.RecordBatch, name: str) -> Floats:
+    """A column as float64, null as NaN, shape (n,)."""
+    return np.asarray(batch[name].to_numpy(zero_copy_only=False), dtype=np.float64)

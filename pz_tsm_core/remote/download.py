@@ -43,7 +43,12 @@ _KEPT_FOLDED = {"", "identity", "gzip", "x-gzip", "zstd"}
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be brought, to where, and what is known of it beforehand."""
+    """What is to be brought, to where, and what is known of it beforehand.
+
+    Parameters
+    ----------
+    md5 : for what is published with no better digest
+    """
 
     url: str
     target: Path
@@ -51,11 +56,19 @@ class Order:
     data: Mapping[str, Any] | None = None
     validator: str = ""
     sha256: str = ""
+    md5: str = ""
     bytes: int | None = None
 
-    def is_met_by(self, size: int, sha256: str) -> bool:
-        """Whether a file of this size and digest is what was ordered, as far as that is known."""
-        return self.bytes in (None, size) and self.sha256 in ("", sha256)
+    def is_met_by(self, path: Path, sha256: str) -> bool:
+        """Whether a file, of this digest, is what was ordered, as far as that is known."""
+        return (self.bytes in (None, path.stat().st_size) and self.sha256 in ("", sha256)
+                and (not self.md5 or self.md5 == digest_of(path, "md5")))
+
+    def __str__(self) -> str:
+        known = (f"{self.bytes} bytes" if self.bytes is not None else "",
+                 f"sha256 {self.sha256}" if self.sha256 else "",
+                 f"md5 {self.md5}" if self.md5 else "")
+        return ", ".join(filter(None, known))
 
 
 @dataclass(frozen=True)
@@ -117,8 +130,8 @@ class Transfer:
         order, edition = self._order, self._part.whole
         if edition is None or not order.validator or edition.validator != order.validator:
             return None
-        size, sha256 = order.target.stat().st_size, _sha256(order.target)
-        if edition.bytes not in (None, size) or not order.is_met_by(size, sha256):
+        size, sha256 = order.target.stat().st_size, digest_of(order.target)
+        if edition.bytes not in (None, size) or not order.is_met_by(order.target, sha256):
             return None
         return Received(order.target, size, sha256, edition.validator)
 
@@ -213,14 +226,12 @@ class Transfer:
 
     def _checked(self, edition: Edition, name: str, *, resumed: bool) -> Received:
         """Move what came to its place, if it is what was ordered."""
-        order, size, sha256 = self._order, self._part.size, _sha256(self._part.path)
-        if not order.is_met_by(size, sha256):
+        order, size, sha256 = self._order, self._part.size, digest_of(self._part.path)
+        if not order.is_met_by(self._part.path, sha256):
             self._part.drop()
             if resumed:  # the fault may be of the pieces: once more, in one
                 raise self._begun_anew()
-            raise self._changed(f"{size} bytes, sha256 {sha256}",
-                                f"{order.bytes or 'any number of'} bytes, "
-                                f"sha256 {order.sha256 or 'of any value'}")
+            raise self._changed(f"{size} bytes, sha256 {sha256}", f"a file of {order}")
         self._part.finish()
         return Received(order.target, size, sha256, edition.validator, name)
 
@@ -249,10 +260,11 @@ class Transfer:
                 or state.upcoming_sleep >= self._deadline.left())
 
 
-def _sha256(path: Path) -> str:
+def digest_of(path: Path, algorithm: str = "sha256") -> str:
+    """Digest of what lies at a path now, in hexadecimal digits."""
     # Not `digest_file`: two files that came to one place within a tick of the clock look equal.
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -83,6 +83,7 @@ class Reach:
         data: Mapping[str, Any] | None = None,
         validator: str = "",
         sha256: str = "",
+        md5: str = "",
         bytes: int | None = None,  # noqa: A002 - the unit is the name
     ) -> Received:
         """Bring a file to disk, whole and checked.
@@ -93,7 +94,7 @@ class Reach:
         Parameters
         ----------
         validator : of the file that is expected: what is left of another one is not gone on with
-        sha256, bytes : that it must have, where they are known
+        sha256, md5, bytes : that it must have, where they are known
 
         Raises
         ------
@@ -101,7 +102,7 @@ class Reach:
             `service.*`; `remote.limit` for more than the limits allow, `remote.forbidden`,
             `source.changed` for a file that is not what it should be, `store.io` for a full disk.
         """
-        order = Order(url, target, method, data, validator, sha256, bytes)
+        order = Order(url, target, method, data, validator, sha256, md5, bytes)
         return Transfer(order, self.session, self.limits, self.deadline, self.tell).carry_out()
 
     def tell(self, what: str, done: int, total: int | None, unit: Unit) -> None:

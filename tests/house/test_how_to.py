@@ -19,7 +19,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 TSM = Path(sys.executable).with_name("tsm")
 FIELD = ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
 #: The files that a page has one save.
-FILES = {"add_a_survey": FIELD, "fetch": FIELD, "combine_existing_configs": [
+FILES = {"add_a_survey": FIELD, "fetch": FIELD, "dust": [], "combine_existing_configs": [
     "deep.csv", "wide.csv", "flags_translation.yaml", "config.yaml"]}
 
 
@@ -80,7 +80,7 @@ def follow(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("page", "commands"), [
-    ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3)])
+    ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3), ("dust", 3)])
 def test_every_command_of_a_page_succeeds(page, commands, follow):
     told = follow(page).told
     assert len(told) == commands
@@ -161,3 +161,13 @@ def test_an_existing_configuration_gives_what_its_page_tells(combined, monkeypat
     product = pq.read_table(combined.folder / "outputs" / "crd.parquet")
     assert product["tie_result"].to_pylist() == [
         ties[id_] for id_ in product["CRD_ID"].to_pylist()]
+
+
+def test_the_sets_of_coefficients_differ_by_what_the_page_says(follow, monkeypatch):
+    """By hand: (4.81 - 4.145) * 0.05 in u."""
+    page = follow("dust")
+    assert "sfd     yes" in page.said("dustmaps list")
+    names = page.run_python(monkeypatch)
+    assert names["fainter"].tolist() == pytest.approx([(4.81 - 4.145) * 0.05])
+    assert names["own"]["ebv_applied"].iloc[0] > 0.02  # of the mock's dust
+    assert "lsst_dm" in names["told"]

@@ -316,12 +316,18 @@ class TestChanged:
         _is_whole(reach.download(url, target, sha256=sha256(body)), target, body)
         assert len(server.seen) == 3
 
-    @pytest.mark.parametrize("expected", [{"sha256": "0" * 64}, {"bytes": 10}, {"bytes": 10**9}])
+    @pytest.mark.parametrize("expected", [
+        {"sha256": "0" * 64}, {"md5": "0" * 32}, {"bytes": 10}, {"bytes": 10**9}])
     def test_a_file_that_is_not_what_was_ordered_is_refused(
             self, expected, server, reach, target) -> None:
         url = server.on("/file", lambda visit: visit.file())
         _fails(Code.SOURCE_CHANGED, lambda: reach.download(url, target, **expected), passes=False)
         assert not list(target.parent.iterdir())
+
+    def test_a_file_with_the_md5_that_was_told_is_taken(self, server, reach, target, body) -> None:
+        url = server.on("/file", lambda visit: visit.file())
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        _is_whole(reach.download(url, target, md5=md5), target, body)
 
     def test_a_size_is_compared_also_where_the_server_says_none(
             self, server, reach, target, body) -> None:

@@ -46,7 +46,7 @@ AST-0908354) and NASA (Spitzer-1356708, 08-ADP08-0019, NNX09AC95G).
 ## Dust map
 
 - Schlegel, Finkbeiner & Davis 1998 (`sfd`): 99 values.
-  Cite Schlegel et al. 1998, ApJ 500, 525.
+  Cite Schlegel et al. 1998, ApJ 500, 525; Green 2018, JOSS 3, 695.
 
 ## Extinction coefficients
 
@@ -64,7 +64,7 @@ def test_the_page_counts_and_credits_each_in_an_order_of_its_own(cited):
 def test_the_entries_are_those_of_what_is_cited(cited):
     assert list(parse_string(as_bibtex(cited), "bibtex").entries) == [
         "1998ApJ...500..525S", "2001MNRAS.328.1039C", "2011ApJ...737..103S",
-        "2011ApJ...741....8C", "2013ApJ...767..118C"]
+        "2011ApJ...741....8C", "2013ApJ...767..118C", "2018JOSS....3..695M"]
 
 
 def test_an_own_table_alone_gives_no_entry():

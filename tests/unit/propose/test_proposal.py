@@ -201,7 +201,8 @@ def test_a_catalogue_fills_its_part_of_the_recipe(mock_sky, own_table, tmp_path)
     assert proposal.right is None  # a mock sky is everybody's
 
 
-def test_a_catalogue_of_a_release_with_rights_says_so(mock_sky, own_table, tmp_path):
+def test_a_catalogue_of_a_release_with_rights_says_so(mock_sky, own_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("PZ_TSM_DUSTMAPS", str(tmp_path / "none"))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "objects").symlink_to(mock_sky.objects)
     pq.write_table(own_table, tmp_path / "mine.parquet")
@@ -211,6 +212,11 @@ def test_a_catalogue_of_a_release_with_rights_says_so(mock_sky, own_table, tmp_p
     assert recipe.photometry.dereddening.map == "none"  # no maps beside it
     assert {finding.about for finding in proposal.findings if finding.check} >= {
         "catalog", "dereddening"}
+    monkeypatch.setenv("PZ_TSM_DUSTMAPS", str(mock_sky.dust))  # as if they had been fetched
+    (tmp_path / "again").mkdir()
+    _, recipe, _, _ = written(tmp_path / "mine.parquet", tmp_path / "again",
+                              catalog=tmp_path / "elsewhere" / "objects")
+    assert mock_sky.dust.samefile(recipe.photometry.dereddening.directory)
 
 
 def test_every_file_stays_as_it_is_and_both_or_none_are_written(own_table, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from pz_tsm_core.model.artifact import PUBLIC, FileEntry
 from pz_tsm_core.model.citation import Cited
+from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.model.resolution import Reason
 from pz_tsm_core.quality.balance import Step
 from pz_tsm_core.quality.metrics import Found
@@ -57,6 +58,8 @@ def matched(rows: int, surveys: int) -> pa.Table:
         "coord_ra": base["ra"].to_numpy()
         + east / 3.6e6 / np.cos(np.radians(base["dec"].to_numpy())),
         "coord_dec": base["dec"].to_numpy() + north / 3.6e6,
+        "ebv": pa.array(rng.uniform(0.01, 0.1, rows), pa.float32()),
+        "ebv_applied": pa.array(rng.uniform(0.01, 0.1, rows), pa.float32()),
         "mag_i": pa.array(magnitudes, from_pandas=True),
     }
     for name, values in columns.items():
@@ -82,7 +85,7 @@ def compilation() -> Callable[..., Compilation]:
 @pytest.fixture
 def training_set() -> Callable[..., TrainingSet]:
     def make(rows: int = 300, surveys: int = 3) -> TrainingSet:
-        told = TrainingSet(get_release("dp1"), ("i",), 1.0)
+        told = TrainingSet(get_release("dp1"), ("i",), 1.0, Dereddening())
         for batch in matched(rows, surveys).to_batches(41):
             told.add(batch)
         return told

@@ -19,6 +19,7 @@ from pz_tsm_core.display.rules import check_survey, explain_flags
 from pz_tsm_core.display.surveys import find_survey, list_surveys, show_survey
 from pz_tsm_core.dust import open_dust
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.existing.log import Log
 from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.model.combining import CombinePolicy, Preset
@@ -201,7 +202,7 @@ def combine_catalogs(config: str | Path | Mapping[str, Any]) -> pd.DataFrame:
         plan = crc.plan_of(document, Path.cwd())
     else:
         plan = crc.load_plan(expanded(config))
-    log = crc.Log()
+    log = Log("crc")
     rows: pd.DataFrame = like(crc.combine(plan, log.tell, log.warn).table, pd.DataFrame())
     return rows
 

@@ -18,8 +18,7 @@ from pz_tsm_core.crc.config import (
 from pz_tsm_core.crc.headers import mapped
 from pz_tsm_core.errors import Code, Problems, TsmError
 from pz_tsm_core.existing.headers import check_columns, read_header
-from pz_tsm_core.existing.mistakes import entries, table_named
-from pz_tsm_core.existing.mistakes import unknown_keys as unknown
+from pz_tsm_core.existing.mistakes import entries, table_named, unknown_in
 from pz_tsm_core.legacy import Output, RuleFile
 from pz_tsm_core.model.document import Document, Loc
 
@@ -57,13 +56,14 @@ def unknown_keys(document: Document, problems: Problems) -> tuple[str, ...]:
     they are refused when it is read.
     """
     top = (*Config.model_fields, "param")
-    remarks = [*unknown((), document.content, top, document, problems)]
+    remarks = [*unknown_in((), document.content, top, document, problems)]
     param = document.content.get("param")
     if not is_nested(param):
-        remarks += unknown(("param",), param, FlatParam.model_fields, document, problems)
+        remarks += unknown_in(("param",), param, FlatParam.model_fields, document, problems)
     for loc, entry in entries(document):
-        remarks += unknown(loc, entry, Specz.model_fields, document, problems)
-        list(unknown((*loc, "columns"), entry.get("columns"), STANDARD_NAMES, document, problems))
+        remarks += unknown_in(loc, entry, Specz.model_fields, document, problems)
+        columns = entry.get("columns")
+        list(unknown_in((*loc, "columns"), columns, STANDARD_NAMES, document, problems))
     return tuple(remarks)
 
 

@@ -61,7 +61,7 @@ def table_at(path: Path) -> Path | None:
     return next((folder for folder in below if folder.is_dir() and is_hats(folder)), None)
 
 
-def unknown_keys(
+def unknown_in(
     loc: Loc, content: object, known: Iterable[str], document: Document, problems: Problems
 ) -> Iterator[str]:
     """Note keys that are misspelt, and give remarks on those that nobody knows."""

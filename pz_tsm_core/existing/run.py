@@ -28,7 +28,7 @@ class Product:
     root, folder : `output_root_dir`, and `output_dir` inside it
     associated : the service's name of each column that it knows -> its name in the table
     copies : names in `folder` -> files of the run, beside the configuration
-    position : columns by which a HATS catalogue is laid out
+    position, margin : as `publish.write_product`
     facts : what else `process.yml` says of the run
     """
 
@@ -40,6 +40,7 @@ class Product:
     associated: Mapping[str, str]
     copies: Mapping[str, Path] = field(default_factory=dict)
     position: tuple[str, str] = ("ra", "dec")
+    margin: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -63,7 +64,7 @@ class Running:
         target = product.root / product.folder
         target.mkdir(parents=True, exist_ok=True)
         publish.write_product(table, self.folder / name, product.format,
-                              position=product.position)
+                              position=product.position, margin=product.margin)
         self.told.tell("consolidation",
                        f"{table.num_rows:,} rows, {table.num_columns} columns in {name}")
         publish.copy(self.folder / name, target / name, linked=True)

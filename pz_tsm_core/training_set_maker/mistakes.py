@@ -70,7 +70,7 @@ def unknown_keys(document: Document, problems: Problems) -> Iterator[str]:
                               problems)
 
 
-def note_placeholders(document: Document, problems: Problems) -> None:
+def has_placeholders(document: Document, problems: Problems) -> bool:
     """Note what has yet to be filled in under `hats_config`, such as `<FLUX>`."""
     def walk(loc: Loc, value: Any) -> Iterator[tuple[Loc, str]]:
         if isinstance(value, Mapping):
@@ -79,13 +79,16 @@ def note_placeholders(document: Document, problems: Problems) -> None:
         elif isinstance(value, list):
             for index, part in enumerate(value):
                 yield from walk((*loc, index), part)
-        elif isinstance(value, str) and (left := _PLACEHOLDER.search(value)):
-            yield loc, left[0]
+        elif isinstance(value, str) and (word := _PLACEHOLDER.search(value)):
+            yield loc, word[0]
 
-    for loc, word in walk(("param", "hats_config"), _part(document, ("param", "hats_config"))):
+    here: Loc = ("param", "hats_config")
+    left = list(walk(here, _part(document, here)))
+    for loc, word in left:
         problems.add(Code.LEGACY_CONFIG, document.where(loc), found=f"{word}, not filled in",
                      expected="the name of a column, or a word",
                      remedy="replace it, as the service does: cModel for <FLUX>, for example")
+    return bool(left)
 
 
 def missing_redshifts(

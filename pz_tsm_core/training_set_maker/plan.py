@@ -27,10 +27,10 @@ from pz_tsm_core.training_set_maker.config import (
 from pz_tsm_core.training_set_maker.mistakes import (
     REQUIRED,
     find_dust,
+    has_placeholders,
     missing_redshifts,
     missing_selected,
     note_format,
-    note_placeholders,
     unknown_keys,
 )
 from pz_tsm_core.training_set_maker.split import SEED
@@ -115,7 +115,6 @@ def plan_of(document: Document, root: Path) -> Plan:
     config = _built(Config, document, problems)
     redshifts = _built(WithSpecz, document, problems)
     remarks = [*unknown_keys(document, problems)]
-    note_placeholders(document, problems)
     where, file, more = _redshifts(document, root, problems)
     photometry = _photometry(document, root, problems)
     ending = _ending(config, file, where, document, problems)
@@ -131,7 +130,8 @@ def _photometry(document: Document, root: Path, problems: Problems) -> Photometr
     """The catalogue and what is asked of it, as far as both are known."""
     given = _built(WithDataset, document, problems)
     told = _built(WithParam, document, problems)
-    if not (given and told):
+    unfilled = has_placeholders(document, problems)  # its columns are none of the catalogue's
+    if not (given and told) or unfilled:
         return None
     dataset, param = given.inputs.dataset, told.param
     catalog = find_catalog(dataset, param, document, root, problems)

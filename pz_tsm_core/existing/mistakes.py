@@ -62,14 +62,20 @@ def table_at(path: Path) -> Path | None:
 
 
 def unknown_in(
-    loc: Loc, content: object, known: Iterable[str], document: Document, problems: Problems
+    loc: Loc, content: object, known: Iterable[str], document: Document, problems: Problems,
+    *, strict: bool = False,
 ) -> Iterator[str]:
-    """Note keys that are misspelt, and give remarks on those that nobody knows."""
+    """Note keys that are misspelt, and give remarks on those that nobody knows.
+
+    Parameters
+    ----------
+    strict : note the latter as well
+    """
     names = tuple(known)
     for key in content if isinstance(content, Mapping) else ():
         if key in names:
             continue
-        if difflib.get_close_matches(str(key), names, n=1, cutoff=_NEAR):
+        if strict or difflib.get_close_matches(str(key), names, n=1, cutoff=_NEAR):
             problems.add(Code.LEGACY_CONFIG, document.where((*loc, key)),
                          found=f"unknown key `{key}`", expected="one of " + ", ".join(names),
                          remedy=nearest(str(key), names))

@@ -27,6 +27,8 @@ from pz_tsm_core.training_set_maker.science_catalogs import HatsConfig
 
 #: Standard names that stand for columns of the same name unless they are mapped.
 REQUIRED = ("ra", "dec", "z")
+#: All that services map.
+_STANDARD = ("id", *REQUIRED, "z_flag", "z_err", "survey")
 #: Keys that services send and the existing pipeline passes over, or sets itself.
 _IDLE: Mapping[Loc, tuple[str, ...]] = {
     ("param",): ("duplicate_criteria",),
@@ -61,12 +63,16 @@ def unknown_keys(document: Document, problems: Problems) -> Iterator[str]:
         models["param", "hats_config", key] = tuple(part.model_fields)
     for loc, known in models.items():
         names, content = (*known, *_IDLE.get(loc, ())), _part(document, loc)
-        yield from unknown_in(loc, content, names, document, problems)
+        # What crossmatch does not know ends the existing pipeline: LSDB is handed all of it.
+        yield from unknown_in(loc, content, names, document, problems,
+                              strict=loc == ("param", "crossmatch"))
         for key in _IDLE.get(loc, ()):
             if isinstance(content, Mapping) and key in content:
                 yield f"{document.where((*loc, key))}: has no effect, as in the existing pipeline"
     for loc, entry in entries(document):
         yield from unknown_in(loc, entry, (*Specz.model_fields, "internal_name"), document,
+                              problems)
+        yield from unknown_in((*loc, "columns"), entry.get("columns"), _STANDARD, document,
                               problems)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from pz_tsm_core.crc.config import (
@@ -18,7 +17,7 @@ from pz_tsm_core.crc.config import (
 from pz_tsm_core.crc.headers import mapped
 from pz_tsm_core.errors import Code, Problems, TsmError
 from pz_tsm_core.existing.headers import check_columns, read_header
-from pz_tsm_core.existing.mistakes import entries, table_named, unknown_in
+from pz_tsm_core.existing.mistakes import entries, placed, table_named, unknown_in
 from pz_tsm_core.legacy import Output, RuleFile
 from pz_tsm_core.model.document import Document, Loc
 
@@ -41,8 +40,7 @@ def missing_columns(
         try:
             names = read_header(paths[loc]).names
         except TsmError as error:
-            problems.extend(replace(each, where=f"{document.where(loc)}: {each.where}")
-                            for each in error.problems)
+            problems.extend(placed(error.problems, document.where(loc)))
             continue
         told = {str(name): native for name, native in columns.items()
                 if isinstance(native, str) and native not in ("", "null")}

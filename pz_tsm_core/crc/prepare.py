@@ -26,7 +26,6 @@ BASE = ("id", "ra", "dec", "z", "z_flag", "z_err", "instrument_type", "survey")
 MAX_PROBLEMS = 8
 
 
-
 @dataclass(frozen=True)
 class Prepared:
     """A catalogue made ready.

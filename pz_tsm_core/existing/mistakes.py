@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pz_tsm_core.errors import Code, Problems, nearest
+from pz_tsm_core.errors import Code, Problem, Problems, nearest
 from pz_tsm_core.files import expanded
 from pz_tsm_core.model.document import Document, Loc
 from pz_tsm_core.sky.catalog import is_hats
@@ -23,6 +24,11 @@ def entries(document: Document) -> Iterator[tuple[Loc, Mapping[Any, Any]]]:
     for index, entry in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(entry, Mapping):
             yield ("inputs", "specz", index), entry
+
+
+def placed(problems: Iterable[Problem], here: str) -> Iterator[Problem]:
+    """Problems of what a configuration names, under the place where it is named."""
+    return (replace(problem, where=f"{here}: {problem.where}") for problem in problems)
 
 
 def file_named(name: str, root: Path) -> Path | None:

@@ -8,11 +8,10 @@ from pathlib import Path
 from pz_tsm_core import tables
 from pz_tsm_core.errors import Code, Problems, TsmError, nearest
 from pz_tsm_core.existing.headers import near
-from pz_tsm_core.existing.mistakes import file_named
+from pz_tsm_core.existing.mistakes import file_named, placed
 from pz_tsm_core.model.document import Document, Loc
 from pz_tsm_core.sky.catalog import is_hats
 from pz_tsm_core.training_set_maker.config import Dataset, Param
-from pz_tsm_core.training_set_maker.engine import open_objects
 
 _DATASET: Loc = ("inputs", "dataset", "path")
 _HATS_CONFIG: Loc = ("param", "hats_config", "input")
@@ -87,12 +86,12 @@ def _note_combination(
 
 
 def _opened(path: Path, loc: Loc, document: Document, problems: Problems) -> Catalog | None:
+    from pz_tsm_core.training_set_maker.engine import open_objects  # brings hats, two seconds
+
     try:
         objects = open_objects(path)
     except TsmError as error:
-        for problem in error.problems:
-            problems.add(problem.code, document.where(loc), found=problem.found,
-                         expected=problem.expected, remedy=problem.remedy)
+        problems.extend(placed(error.problems, document.where(loc)))
         return None
     names = tuple(name for name in objects.schema.names if name not in LAYOUT)
     return Catalog(path, names, objects.ra, objects.dec)
@@ -126,7 +125,7 @@ def _of_science_catalogs(
     try:
         names = tuple(column.name for column in tables.describe(files[0]).columns)
     except TsmError as error:
-        problems.extend(error.problems)
+        problems.extend(placed(error.problems, document.where(loc)))
         return None
     return Catalog(path or release, names, told.ra_col, told.dec_col, files)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from pz_tsm_core import tables
 from pz_tsm_core.dust import open_dust
-from pz_tsm_core.errors import Problem, TsmError
+from pz_tsm_core.errors import TsmError
 from pz_tsm_core.existing.headers import TEXT, is_text_file
+from pz_tsm_core.existing.mistakes import placed
 from pz_tsm_core.existing.positions import check_positions
 from pz_tsm_core.training_set_maker.catalog import LAYOUT
 from pz_tsm_core.training_set_maker.columns import associated, product_names
@@ -92,8 +93,8 @@ def _reddening(plan: Plan) -> Reddening | None:
         return open_dust(plan.photometry.dust).ebv
     except TsmError as error:
         here = plan.document.where(("param", "hats_config", "dust"))
-        raise TsmError(*(Problem(one.code, f"{here}: {one.where}", one.found, one.expected,
-                                 "correct path_to_dustmaps") for one in error.problems)) from None
+        raise TsmError(*(replace(problem, remedy="correct path_to_dustmaps")
+                         for problem in placed(error.problems, here))) from None
 
 
 def _redshifts(plan: Plan) -> pa.Table:
@@ -106,8 +107,7 @@ def _redshifts(plan: Plan) -> pa.Table:
         check_positions(table, ra, dec, range(1, len(table) + 1))
     except TsmError as error:
         here = plan.document.where(plan.where)
-        raise TsmError(*(Problem(one.code, f"{here}: {one.where}", one.found, one.expected,
-                                 one.remedy) for one in error.problems)) from None
+        raise TsmError(*placed(error.problems, here)) from None
     return table
 
 
@@ -132,7 +132,6 @@ def _pairs(plan: Plan, specz: pa.Table) -> Pairs:
     wanted = _given(plan) if asked is None else names_read(asked, catalog.names)
     if (id_ := _object_id(plan)) and id_ not in wanted:
         wanted.append(id_)
-
     choice = partial(chosen, asked) if asked and asked.chooses else None
     return match(specz, _position(plan), catalog, wanted, told=plan.param.crossmatch,
                  choice=choice)
@@ -157,8 +156,8 @@ def _shared(plan: Plan, pairs: Pairs) -> int | None:
     """How many rows have an object that another row has as well."""
     if (id_ := _object_id(plan)) is None:
         return None
-    times = pairs.objects[id_].combine_chunks().dictionary_encode().indices
-    return int(sum(count for count in np.bincount(times.fill_null(0)) if count > 1))
+    times = pc.value_counts(pairs.objects[id_].drop_null()).field("counts").to_numpy()
+    return int(times[times > 1].sum())
 
 
 def _tell(made: Made, plan: Plan, tell: Tell) -> None:

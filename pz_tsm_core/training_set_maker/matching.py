@@ -18,7 +18,6 @@ from pz_tsm_core.ops.runs import run_lengths, run_starts
 from pz_tsm_core.sphere import chord_of, unit_vectors
 from pz_tsm_core.training_set_maker.catalog import Catalog
 from pz_tsm_core.training_set_maker.config import Crossmatch
-from pz_tsm_core.training_set_maker.engine import match_tables, open_objects
 
 Floats = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
@@ -32,6 +31,8 @@ _PLACE = "__place__"
 _CANDIDATES = 16
 #: Files are taken in wider than pairs are, so that rounding loses none.
 _SLACK = 1.001
+
+# What brings hats is imported where it is needed: two seconds that a notebook need not wait.
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def _nearest(
     *, told: Crossmatch, upto: int,
 ) -> Pairs:
     """Ask the matching engine; nothing else here does."""
+    from pz_tsm_core.training_set_maker.engine import match_tables, open_objects
+
     ra, dec = position
     objects = open_objects(path)
     parts = list(match_tables(

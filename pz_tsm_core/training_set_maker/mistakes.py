@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pz_tsm_core.errors import Code, Problem, Problems, TsmError, nearest
+from pz_tsm_core.errors import Code, Problems, TsmError, nearest
 from pz_tsm_core.existing.headers import check_columns, near, read_header
-from pz_tsm_core.existing.mistakes import entries, file_named, unknown_in
+from pz_tsm_core.existing.mistakes import entries, file_named, placed, unknown_in
 from pz_tsm_core.model.document import Document, Loc, checked
 from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.training_set_maker.catalog import LAYOUT, Catalog
@@ -104,9 +104,7 @@ def missing_redshifts(
     try:
         names = read_header(file).names
     except TsmError as error:
-        problems.extend(
-            Problem(one.code, f"{document.where(loc)}: {one.where}", one.found, one.expected,
-                    one.remedy) for one in error.problems)
+        problems.extend(placed(error.problems, document.where(loc)))
         return
     columns = entry.get("columns")
     told = columns.items() if isinstance(columns, Mapping) else ()
@@ -123,7 +121,7 @@ def missing_selected(
         return
     given = names_given(param.hats_config, catalog.names)
     for index, name in enumerate(param.selected_cols):
-        if name not in (*given, *LAYOUT):
+        if name not in (*given, LAYOUT[0]):
             problems.add(Code.CATALOG_COLUMN, document.where(("param", "selected_cols", index)),
                          found=f"no column `{name}`",
                          expected="a column that param.hats_config keeps or computes",
@@ -135,9 +133,9 @@ def note_format(
 ) -> None:
     """Note that the redshifts have a format which the product cannot have as well."""
     problems.add(Code.FILE_FORMAT, document.where((*where, "format")),
-                 found=f"`{word}`, which the product shall have as well",
+                 found=f"`{word}`, which the product shall have as well" if word else "nothing",
                  expected="one of " + ", ".join(FORMATS),
-                 remedy=nearest(word, FORMATS) + " Or set output_format")
+                 remedy="set output_format, or here " + nearest(word, FORMATS))
 
 
 def find_dust(

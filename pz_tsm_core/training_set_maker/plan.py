@@ -184,6 +184,6 @@ def _ending(
         word = "hats" if file.is_dir() else file.suffix.removeprefix(".").lower()
     if word in FORMATS:
         return word
-    if word:
+    if word or file:
         note_format(word, where, document, problems)
     return None

@@ -95,7 +95,9 @@ def test_a_release_that_is_not_there_is_told(setup):
 
 def test_an_absolute_path_that_is_no_catalogue_is_told(setup):
     setup.param["use_absolute_lsdb_path"] = True
-    assert problems(setup)["inputs.dataset.path"].code is Code.CATALOG_INVALID
+    place, problem = problems(setup).popitem()
+    assert place.startswith("inputs.dataset.path: ")
+    assert problem.code is Code.CATALOG_INVALID
 
 
 def test_position_and_redshift_must_be_mapped_or_there(setup):
@@ -110,6 +112,9 @@ def test_a_format_that_products_cannot_have_is_refused_only_where_the_product_ha
     assert setup.make().matched == 3
     setup.config["output_format"] = None
     assert problems(setup)["inputs.specz.0.format"].code is Code.FILE_FORMAT
+    (setup.folder / "specz.parquet").rename(setup.folder / "specz")
+    setup.entries[0].update(path="specz", format=None)
+    assert problems(setup)["inputs.specz.0.format"].found == "nothing"
 
 
 def test_keys_that_change_nothing_are_passed_over_with_a_word(setup, caplog):

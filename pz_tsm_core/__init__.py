@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         list_surveys,
         magnitudes,
         match,
+        match_catalogs,
         open_product,
         own_survey,
         propose_recipe,
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TsmError", "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch",
-    "homogenize", "list_products", "list_surveys", "magnitudes", "match", "open_product",
-    "own_survey", "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
+    "homogenize", "list_products", "list_surveys", "magnitudes", "match", "match_catalogs",
+    "open_product", "own_survey", "propose_recipe", "put", "read", "show_survey", "split",
+    "standardize", "write",
 ]
 
 

@@ -13,11 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pz_tsm_core import crc, legacy
+from pz_tsm_core import crc, legacy, training_set_maker
 from pz_tsm_core.display.rules import check_survey, explain_flags
 from pz_tsm_core.display.surveys import find_survey, list_surveys, show_survey
 from pz_tsm_core.dust import check_dust, open_dust
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.existing.log import Log
 from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.model.combining import CombinePolicy, Preset
@@ -47,8 +48,8 @@ from pz_tsm_core.surveys import survey_of_table
 
 __all__ = [
     "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch", "homogenize",
-    "list_products", "list_surveys", "magnitudes", "match", "open_product", "own_survey",
-    "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
+    "list_products", "list_surveys", "magnitudes", "match", "match_catalogs", "open_product",
+    "own_survey", "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
 ]
 
 
@@ -196,13 +197,38 @@ def combine_catalogs(config: str | Path | Mapping[str, Any]) -> pd.DataFrame:
     columns and, unless they are only put together, `tie_result`, `compared_to` and `group_id`.
     """
     if isinstance(config, Mapping):
-        document = Document("configuration", dict(config), {}, Code.LEGACY_CONFIG)
-        plan = crc.plan_of(document, Path.cwd())
+        plan = crc.plan_of(_document(config), Path.cwd())
     else:
         plan = crc.load_plan(expanded(config))
-    log = crc.Log()
+    log = Log("crc")
     rows: pd.DataFrame = like(crc.combine(plan, log.tell, log.warn).table, pd.DataFrame())
     return rows
+
+
+def match_catalogs(config: str | Path | Mapping[str, Any]) -> pd.DataFrame:
+    """The training set that an existing pipeline's configuration asks for; nothing is written.
+
+    Parameters
+    ----------
+    config : as `combine_catalogs`, but of Training Set Maker
+
+    Returns
+    -------
+    The matched rows in the order of the sky: columns of the redshifts, with `_specz` where the
+    objects have one of that name, those of the objects, `_dist_arcsec` and `is_training_set`.
+    """
+    if isinstance(config, Mapping):
+        plan = training_set_maker.plan_of(_document(config), Path.cwd())
+    else:
+        plan = training_set_maker.load_plan(expanded(config))
+    log = Log("tsm")
+    made = training_set_maker.make(plan, log.tell, log.warn)
+    rows: pd.DataFrame = like(made.table, pd.DataFrame())
+    return rows
+
+
+def _document(config: Mapping[str, Any]) -> Document:
+    return Document("configuration", dict(config), {}, Code.LEGACY_CONFIG)
 
 
 def match(

@@ -1,8 +1,8 @@
 """What `--help` teaches: where a command stands, and examples that run.
 
 The examples stand in this table, in the order in which somebody new would type them; a test types
-them in that order, in a folder with nothing but files of an existing pipeline: a
-`flags_translation.yaml`, and a `config.yaml` with its catalogues.
+them in that order, in a folder with nothing but files of existing pipelines: a
+`flags_translation.yaml`, a `config.yaml` with its catalogues, and a `match.yaml`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ COMMANDS = {
     "combine": Shown(Panel.RUN, (
         "tsm combine config.yaml",
         "tsm combine config.yaml --base-dir process007 --json",
+    )),
+    "match": Shown(Panel.RUN, (
+        "tsm match match.yaml",
+        "tsm match match.yaml process008 --json",
     )),
     "inspect": Shown(Panel.LOOK, (
         "tsm inspect sky/my_redshifts.csv",

@@ -5,8 +5,7 @@ docs/adr/017.
 """
 
 from pz_tsm_core.crc.combine import Combined, combine
-from pz_tsm_core.crc.log import Log
 from pz_tsm_core.crc.plan import Plan, load_plan, plan_of
 from pz_tsm_core.crc.run import Done, run
 
-__all__ = ["Combined", "Done", "Log", "Plan", "combine", "load_plan", "plan_of", "run"]
+__all__ = ["Combined", "Done", "Plan", "combine", "load_plan", "plan_of", "run"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from pz_tsm_core.crc.prepare import BASE
@@ -12,6 +14,8 @@ from pz_tsm_core.legacy import Output
 _FIRST = ("CRD_ID", *BASE, "source", "tie_result", "is_in_DP1_fields", "is_in_rubin_footprint",
           "compared_to")
 _LAST = ("group_id",)
+#: Columns that are told under the names of the service, as far as the product has them.
+_ASSOCIATED = ("ra", "dec", "z", "z_err", "survey")
 
 
 def product_columns(rows: pa.Table, settings: Settings) -> list[str]:
@@ -38,3 +42,12 @@ def without_empty(table: pa.Table) -> tuple[pa.Table, list[str]]:
     """The table without columns that have no value, and their names."""
     empty = [name for name in table.column_names if table[name].null_count == len(table)]
     return table.drop_columns(empty), empty
+
+
+def associated(columns: Collection[str]) -> dict[str, str]:
+    """The service's name of each column that it knows -> its name in the product."""
+    named = {name: name for name in _ASSOCIATED if name in columns}
+    for name, choices in (("id", ("CRD_ID", "id")), ("z_flag", ("z_flag_homogenized", "z_flag"))):
+        if chosen := [choice for choice in choices if choice in columns][:1]:
+            named[name] = chosen[0]
+    return named

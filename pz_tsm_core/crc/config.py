@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pz_tsm_core.crc.extra import ExtraColumn, extra_columns
-from pz_tsm_core.errors import nearest
+from pz_tsm_core.existing.config import (
+    Columns,
+    Count,
+    Executor,
+    Inside,
+    Name,
+    PlainName,
+    Read,
+    one_of,
+)
 
 COMBINE_TYPES = ("concatenate", "concatenate_and_mark_duplicates",
                  "concatenate_and_remove_duplicates")
@@ -22,29 +31,6 @@ STANDARD_NAMES = (
 )
 
 _PREFIX = re.compile(r"(\d+)_")
-
-
-def _one_of(*words: str) -> BeforeValidator:
-    """A word in any case, or a refusal with the nearest one."""
-    def checked(value: Any) -> Any:
-        word = value.strip().lower() if isinstance(value, str) else str(value)
-        if word not in words:
-            raise ValueError(f"one of {', '.join(words)}: {nearest(word, words)}")
-        return word
-
-    return BeforeValidator(checked)
-
-
-def _plain_name(value: str) -> str:
-    if value in ("", ".", "..") or "/" in value or "\\" in value:
-        raise ValueError("a name without folders")
-    return value
-
-
-def _inside(value: str) -> str:
-    if value.startswith(("/", "~")) or ".." in value.split("/"):
-        raise ValueError("a folder inside output_root_dir")
-    return value
 
 
 def prefix_of(name: str) -> str:
@@ -60,25 +46,10 @@ def _numbered(value: str) -> str:
     return value
 
 
-def _mapping(value: Any) -> Any:
-    """Columns that are mapped; `null`, `""` and `"null"` map none."""
-    if not isinstance(value, Mapping):
-        return {} if value is None else value
-    return {name: None if native in ("", "null") else native for name, native in value.items()}
-
-
-CombineType = Annotated[str, _one_of(*COMBINE_TYPES)]
-TieTreatment = Annotated[str, _one_of(*TIE_TREATMENTS)]
-Shown = Annotated[Literal["always", "auto", "never"], _one_of("always", "auto", "never")]
-Name = Annotated[str, Field(min_length=1)]
+CombineType = Annotated[str, one_of(*COMBINE_TYPES)]
+TieTreatment = Annotated[str, one_of(*TIE_TREATMENTS)]
+Shown = Annotated[Literal["always", "auto", "never"], one_of("always", "auto", "never")]
 Extra = Annotated[tuple[ExtraColumn, ...], BeforeValidator(extra_columns)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class _Read(BaseModel):
-    """Base of what is read leniently: keys that nobody knows are told elsewhere."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class _Strict(BaseModel):
@@ -87,14 +58,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Executor(_Read):
-    """Where the existing pipeline would run; here it is read and otherwise left alone."""
-
-    name: Annotated[str, _one_of("local", "slurm")] = "local"
-    args: dict[str, Any] | None = None
-
-
-class Specz(_Read):
+class Specz(Read):
     """One catalogue.
 
     Parameters
@@ -105,22 +69,22 @@ class Specz(_Read):
     path: Name
     internal_name: Annotated[str, AfterValidator(_numbered)]
     format: str | None = None
-    columns: Annotated[dict[str, str | None], BeforeValidator(_mapping)] = {}
+    columns: Columns = Field(default_factory=dict)
 
 
-class Inputs(_Read):
+class Inputs(Read):
     """The catalogues to combine."""
 
     specz: Annotated[tuple[Specz, ...], Field(min_length=1)]
 
 
-class Config(_Read):
+class Config(Read):
     """Everything but `param`, which the two layouts spell differently."""
 
     output_root_dir: Name = "."
-    output_dir: Annotated[str, AfterValidator(_inside)] = "outputs"
-    output_name: Annotated[str, AfterValidator(_plain_name)] = "crd"
-    output_format: Annotated[str, _one_of(*FORMATS)] | None = "parquet"
+    output_dir: Inside = "outputs"
+    output_name: PlainName = "crd"
+    output_format: Annotated[str, one_of(*FORMATS)] | None = "parquet"
     executor: Executor = Executor()
     inputs: Inputs
 
@@ -214,7 +178,7 @@ class Output(_Strict):
     homogenized_columns: Homogenized = Homogenized()
     insert_DP1_footprint_flag: bool | None = None  # noqa: N815 - the key in the file
     insert_rubin_footprint_flag: bool | None = None
-    publish_integrity_check: Annotated[str, _one_of("basic", "checksum")] = "basic"
+    publish_integrity_check: Annotated[str, one_of("basic", "checksum")] = "basic"
 
 
 class NestedParam(_Strict):
@@ -227,7 +191,7 @@ class NestedParam(_Strict):
     output: Output = Output()
 
 
-class FlatParam(_Read):
+class FlatParam(Read):
     """`param` of June 2026, with the keys that July added before it divided them."""
 
     combine_type: CombineType = "concatenate_and_mark_duplicates"
@@ -276,13 +240,13 @@ class FlatParam(_Read):
         return self
 
 
-class Flat(_Read):
+class Flat(Read):
     """A configuration of June, as far as `param` goes."""
 
     param: FlatParam
 
 
-class Nested(_Read):
+class Nested(Read):
     """A configuration of July, as far as `param` goes."""
 
     param: NestedParam

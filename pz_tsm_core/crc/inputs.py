@@ -9,18 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pz_tsm_core import tables
-from pz_tsm_core.crc.headers import (
-    TEXT,
-    Header,
-    check_columns,
-    is_product,
-    is_text_file,
-    mapped,
-    read_header,
-)
+from pz_tsm_core.crc.headers import is_product, mapped
 from pz_tsm_core.crc.plan import Input, Plan
 from pz_tsm_core.crc.settings import Settings
 from pz_tsm_core.errors import Problems
+from pz_tsm_core.existing.headers import TEXT, Header, check_columns, is_text_file, read_header
 from pz_tsm_core.legacy import RuleFile
 from pz_tsm_core.legacy.columns import GIVEN, MORE_NUMBERS, MORE_TEXTS, NUMBERS, TEXTS
 from pz_tsm_core.legacy.text import is_text

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pz_tsm_core.crc.config import (
     STANDARD_NAMES,
@@ -17,60 +14,19 @@ from pz_tsm_core.crc.config import (
     is_nested,
     prefix_of,
 )
-from pz_tsm_core.crc.headers import check_columns, mapped, read_header
-from pz_tsm_core.errors import Code, Problems, TsmError, nearest
-from pz_tsm_core.files import expanded
+from pz_tsm_core.crc.headers import mapped
+from pz_tsm_core.errors import Code, Problems, TsmError
+from pz_tsm_core.existing.headers import check_columns, read_header
+from pz_tsm_core.existing.mistakes import entries, placed, table_named, unknown_in
 from pz_tsm_core.legacy import Output, RuleFile
 from pz_tsm_core.model.document import Document, Loc
-from pz_tsm_core.sky.catalog import is_hats
-
-#: A key this near to a known one is a misspelling of it.
-_NEAR = 0.75
-
-
-def entries(document: Document) -> Iterator[tuple[Loc, Mapping[Any, Any]]]:
-    """Catalogues as far as they are mappings, whatever else is wrong with them."""
-    inputs = document.content.get("inputs")
-    listed = inputs.get("specz") if isinstance(inputs, Mapping) else None
-    for index, entry in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(entry, Mapping):
-            yield ("inputs", "specz", index), entry
-
-
-def file_named(name: str, root: Path) -> Path | None:
-    """What a path names, from `root` or from the working folder."""
-    for folder in (root, Path.cwd()):
-        path = folder / expanded(name)
-        if path.exists():
-            return path
-    return None
 
 
 def missing_files(document: Document, root: Path, problems: Problems) -> dict[Loc, Path]:
     """Paths of the catalogues that are there, by their places; the others are noted."""
-    paths = {}
-    for loc, entry in entries(document):
-        name = entry.get("path")
-        if not isinstance(name, str) or not name:
-            continue  # told where types are checked
-        path = file_named(name, root)
-        table = path and _table_at(path)
-        if table:
-            paths[loc] = table
-            continue
-        found = f"no file {name}" if path is None else f"a folder without a catalogue, {name}"
-        problems.add(Code.FILE_MISSING, document.where((*loc, "path")), found=found,
-                     expected="a table, or a folder with a HATS catalogue",
-                     remedy=f"correct the path; it counts from {root}, then from here")
-    return paths
-
-
-def _table_at(path: Path) -> Path | None:
-    """The file, or the HATS catalogue that a folder is or holds a few levels below."""
-    if path.is_file() or is_hats(path):
-        return path
-    below = (folder for level in ("*", "*/*", "*/*/*") for folder in sorted(path.glob(level)))
-    return next((folder for folder in below if folder.is_dir() and is_hats(folder)), None)
+    tables = {loc: table_named(entry.get("path"), (*loc, "path"), document, root, problems)
+              for loc, entry in entries(document)}
+    return {loc: table for loc, table in tables.items() if table}
 
 
 def missing_columns(
@@ -84,8 +40,7 @@ def missing_columns(
         try:
             names = read_header(paths[loc]).names
         except TsmError as error:
-            problems.extend(replace(each, where=f"{document.where(loc)}: {each.where}")
-                            for each in error.problems)
+            problems.extend(placed(error.problems, document.where(loc)))
             continue
         told = {str(name): native for name, native in columns.items()
                 if isinstance(native, str) and native not in ("", "null")}
@@ -98,32 +53,16 @@ def unknown_keys(document: Document, problems: Problems) -> tuple[str, ...]:
     The existing pipeline passes over unknown keys, except in the newer layout of `param`, where
     they are refused when it is read.
     """
-    remarks = [*_unknown((), document.content, Config.model_fields, document, problems, "param")]
+    top = (*Config.model_fields, "param")
+    remarks = [*unknown_in((), document.content, top, document, problems)]
     param = document.content.get("param")
-    if isinstance(param, Mapping) and not is_nested(param):
-        remarks += _unknown(("param",), param, FlatParam.model_fields, document, problems)
+    if not is_nested(param):
+        remarks += unknown_in(("param",), param, FlatParam.model_fields, document, problems)
     for loc, entry in entries(document):
-        remarks += _unknown(loc, entry, Specz.model_fields, document, problems)
+        remarks += unknown_in(loc, entry, Specz.model_fields, document, problems)
         columns = entry.get("columns")
-        if isinstance(columns, Mapping):
-            list(_unknown((*loc, "columns"), columns, STANDARD_NAMES, document, problems))
+        list(unknown_in((*loc, "columns"), columns, STANDARD_NAMES, document, problems))
     return tuple(remarks)
-
-
-def _unknown(
-    loc: Loc, content: Mapping[Any, Any], known: Iterable[str], document: Document,
-    problems: Problems, *more: str,
-) -> Iterator[str]:
-    names = (*known, *more)
-    for key in content:
-        if key in names:
-            continue
-        if difflib.get_close_matches(str(key), names, n=1, cutoff=_NEAR):
-            problems.add(Code.LEGACY_CONFIG, document.where((*loc, key)),
-                         found=f"unknown key `{key}`", expected="one of " + ", ".join(names),
-                         remedy=nearest(str(key), names))
-        else:
-            yield f"{document.where((*loc, key))}: nobody knows this key; it is passed over"
 
 
 def doubled_catalogs(document: Document, problems: Problems) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from pz_tsm_core.crc.config import Config, Flat, Nested, NestedParam, is_nested, prefix_of
 from pz_tsm_core.crc.mistakes import (
     doubled_catalogs,
-    file_named,
     missing_columns,
     missing_files,
     unknown_keys,
@@ -18,6 +17,7 @@ from pz_tsm_core.crc.mistakes import (
 )
 from pz_tsm_core.crc.settings import Settings, settings_of
 from pz_tsm_core.errors import Code, Problems, TsmError
+from pz_tsm_core.existing.mistakes import file_named
 from pz_tsm_core.files import read_document
 from pz_tsm_core.legacy import RuleFile, load_rule_file
 from pz_tsm_core.model.document import Document, Loc, build

@@ -14,7 +14,8 @@ from pz_tsm_core.crc.extra import KINDS, ExtraColumn, as_kind, nothing
 from pz_tsm_core.crc.inputs import Catalog, read_catalog, rule_columns
 from pz_tsm_core.crc.plan import Input, Plan
 from pz_tsm_core.crc.settings import INSTRUMENTS, OBJECTS, UNCLASSIFIED, Settings
-from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
+from pz_tsm_core.errors import Code, Problem, TsmError, refuse
+from pz_tsm_core.existing.positions import check_positions
 from pz_tsm_core.legacy import Homogenized, Output, Route, homogenize
 from pz_tsm_core.legacy.text import is_text, numbers_in
 
@@ -23,9 +24,6 @@ BASE = ("id", "ra", "dec", "z", "z_flag", "z_err", "instrument_type", "survey")
 
 #: Mistakes of one catalogue that are told.
 MAX_PROBLEMS = 8
-
-#: Odd positions that a refusal names.
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def _prepared(source: Input, plan: Plan) -> Prepared:
                             if catalog.product else ()))
     if not kept.num_rows:
         return Prepared(source.name, None, len(columns), dropped, told)
-    _check_positions(kept)
+    check_positions(kept, "ra", "dec", kept["CRD_ID"])
     return Prepared(source.name, kept, len(columns), dropped, told)
 
 
@@ -225,22 +223,3 @@ def _keep(table: pa.Table, good: Any, why: str, dropped: dict[str, int]) -> pa.T
     if left := len(table) - len(kept):
         dropped[why] = left
     return kept
-
-
-def _check_positions(table: pa.Table) -> None:
-    """Refuse rows without a position, or with one that is not on the sphere."""
-    problems = Problems()
-    for name, low, high, open_end in (("ra", 0.0, 360.0, True), ("dec", -90.0, 90.0, False)):
-        values = pc.fill_null(table[name], np.nan).to_numpy()
-        with np.errstate(invalid="ignore"):
-            good = (values >= low) & ((values < high) if open_end else (values <= high))
-        if not good.all():
-            odd = table.filter(pa.array(~good))
-            shown = ", ".join(f"{row['CRD_ID']} {row[name]}"
-                              for row in odd.slice(0, _SHOWN).select(["CRD_ID", name]).to_pylist())
-            problems.add(
-                Code.POSITION_RANGE, f"column {name}",
-                found=f"{len(odd)} rows without one or outside, such as {shown}",
-                expected=f"{low:g} <= {name} <{'' if open_end else '='} {high:g} degrees",
-                remedy="correct or remove these rows; for RA, add or take off 360")
-    problems.raise_if_any()

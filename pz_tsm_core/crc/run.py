@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-from pz_tsm_core.crc import log, process_file, publish
+from pz_tsm_core.crc.columns import associated
 from pz_tsm_core.crc.combine import Combined, combine
-from pz_tsm_core.crc.log import Log
 from pz_tsm_core.crc.plan import Plan, load_plan
-from pz_tsm_core.crc.process_file import ProcessFile
-from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.existing import publish
+from pz_tsm_core.existing.log import FOLDER, NAME, Log
+from pz_tsm_core.existing.run import Product, running
 from pz_tsm_core.files import expanded
 
 
@@ -33,7 +32,7 @@ class Done:
     @property
     def log(self) -> Path:
         """What the run told, line by line."""
-        return self.folder / log.FOLDER / log.NAME
+        return self.folder / FOLDER / NAME
 
 
 def run(config: str | Path, folder: str | Path | None = None) -> Done:
@@ -53,31 +52,14 @@ def run(config: str | Path, folder: str | Path | None = None) -> Done:
     TsmError
         as `load_plan` and `combine`; `output.write` when a place cannot be written to.
     """
-    file = expanded(config)
-    if not file.is_file():
-        raise refuse(Code.FILE_MISSING, str(config), found="no such file",
-                     expected="a configuration in YAML", remedy="correct the path")
-    here = expanded(folder) if folder else _next_folder()
-    (here / log.FOLDER).mkdir(parents=True, exist_ok=True)
-    told = Log(here / log.FOLDER / log.NAME)
-    process = ProcessFile.begin(here, str(Path(log.FOLDER, log.NAME)))
-    try:
-        publish.copy(file, here / "config.yaml")
-        plan = load_plan(file)
-        _tell_beginning(plan, told)
-        publish.copy(plan.rule_file, here / plan.rule_file.name)
-        combined = combine(plan, told.tell, told.warn)
-        product = _publish(plan, combined, here, told, process)
-    except BaseException as error:
-        told.fail("run", error)
-        process.fail()
-        raise
-    return Done(combined, plan, product, here)
-
-
-def _next_folder() -> Path:
-    return next(folder for number in count(1)
-                if not (folder := Path(f"process{number:03d}")).exists())
+    with running(config, folder, pipeline="crc", copied="config.yaml") as begun:
+        plan = load_plan(expanded(config))
+        _tell_beginning(plan, begun.told)
+        rule_file = begun.folder / plan.rule_file.name
+        publish.copy(plan.rule_file, rule_file)
+        combined = combine(plan, begun.told.tell, begun.told.warn)
+        product = begun.publish(_product(plan, combined, rule_file))
+    return Done(combined, plan, product, begun.folder)
 
 
 def _tell_beginning(plan: Plan, told: Log) -> None:
@@ -89,22 +71,9 @@ def _tell_beginning(plan: Plan, told: Log) -> None:
         told.tell("init", "draw_one: the smallest CRD_ID, not one by chance")
 
 
-def _publish(
-    plan: Plan, combined: Combined, here: Path, told: Log, process: ProcessFile
-) -> Path:
-    """Write the product, and put everything where it is looked for, the status last."""
+def _product(plan: Plan, combined: Combined, rule_file: Path) -> Product:
     config, table = plan.config, combined.table
-    name = f"{config.output_name}.{plan.format}"
-    target = Path(expanded(config.output_root_dir), config.output_dir)
-    target.mkdir(parents=True, exist_ok=True)
-    publish.write_product(table, here / name, plan.format)
-    told.tell("consolidation", f"{table.num_rows:,} rows, {table.num_columns} columns in {name}")
-    publish.copy(here / name, target / name, linked=True)
-    publish.copy(here / "config.yaml", target / "config.yaml")
-    publish.copy(here / plan.rule_file.name, target / "flags_translation.yaml")
-    told.tell("register", f"published in {config.output_root_dir}/{config.output_dir}")
-    publish.copy(here / log.FOLDER, target / log.FOLDER)
-    process.succeed(str(Path(config.output_dir, name)), config.output_root_dir,
-                    table.column_names)
-    publish.copy(here / process_file.NAME, target / process_file.NAME)
-    return target / name
+    return Product(
+        table, f"{config.output_name}.{plan.format}", plan.format,
+        expanded(config.output_root_dir), config.output_dir, associated(table.column_names),
+        copies={"flags_translation.yaml": rule_file})

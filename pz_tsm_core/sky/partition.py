@@ -33,6 +33,7 @@ class Collection:
     schema : columns of the partitions, without `_healpix_29`
     ra_column, dec_column : ICRS positions in degrees
     margin_arcsec : width of the margin; None for a catalogue that is never the right side
+    margin : name of the margin and of its directory; after name and width if None
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Collection:
     ra_column: str
     dec_column: str
     margin_arcsec: float | None = 5.0
+    margin: str | None = None
 
     def __post_init__(self) -> None:
         if self.margin_arcsec is not None and not 0 < self.margin_arcsec <= 3600:
@@ -62,7 +64,7 @@ class Collection:
     @property
     def margin_name(self) -> str:
         """Name of the margin catalogue and of its directory."""
-        return f"{self.name}_{self.margin_arcsec:g}arcs"
+        return self.margin or f"{self.name}_{self.margin_arcsec:g}arcs"
 
     @property
     def cell_order(self) -> int | None:

@@ -46,6 +46,7 @@ def write_table_as_collection(
     ra_column: str = "ra",
     dec_column: str = "dec",
     margin_arcsec: float | None = 5.0,
+    margin: str | None = None,
     rows_per_partition: int = ROWS_PER_PARTITION,
 ) -> Path:
     """Write a table as a HATS collection whose partitions hold at most so many rows.
@@ -54,6 +55,7 @@ def write_table_as_collection(
 
     Parameters
     ----------
+    margin : name of the margin; `<name>_<width>arcs` if None
     rows_per_partition : exceeded only where a pixel of the highest order (10, or one above the
         cells of the margin) holds more
 
@@ -67,7 +69,7 @@ def write_table_as_collection(
     TsmError
         table.empty, table.missing-column, position.missing, position.out-of-range, output.exists
     """
-    collection = Collection(path, name, table.schema, ra_column, dec_column, margin_arcsec)
+    collection = Collection(path, name, table.schema, ra_column, dec_column, margin_arcsec, margin)
     if not table.num_rows:
         raise refuse(Code.TABLE_EMPTY, name, found="no rows", expected="at least one row",
                      remedy="check what the stage before has dropped, and why")

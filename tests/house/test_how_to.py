@@ -20,7 +20,8 @@ TSM = Path(sys.executable).with_name("tsm")
 FIELD = ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
 #: The files that a page has one save.
 FILES = {"add_a_survey": FIELD, "fetch": FIELD, "dust": [], "combine_existing_configs": [
-    "deep.csv", "wide.csv", "flags_translation.yaml", "config.yaml"]}
+    "deep.csv", "wide.csv", "flags_translation.yaml", "config.yaml"],
+    "match_existing_configs": ["june.yaml", "july.yaml"]}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def follow(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("page", "commands"), [
-    ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3), ("dust", 3)])
+    ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3), ("dust", 3),
+    ("match_existing_configs", 4)])
 def test_every_command_of_a_page_succeeds(page, commands, follow):
     told = follow(page).told
     assert len(told) == commands
@@ -100,6 +102,11 @@ def fetched(follow):
 @pytest.fixture
 def combined(follow):
     return follow("combine_existing_configs")
+
+
+@pytest.fixture
+def matched(follow):
+    return follow("match_existing_configs")
 
 
 def test_the_page_shows_what_the_check_tells(added):
@@ -171,3 +178,14 @@ def test_the_sets_of_coefficients_differ_by_what_the_page_says(follow, monkeypat
     assert names["fainter"].tolist() == pytest.approx([(4.81 - 4.145) * 0.05])
     assert names["own"]["ebv_applied"].iloc[0] > 0.02  # of the mock's dust
     assert "lsst_dm" in names["told"]
+
+
+def test_an_existing_match_gives_what_its_page_tells(matched, monkeypatch):
+    shown, = matched.blocks("text")
+    assert matched.told["tsm match june.yaml"].stdout == shown
+    training = matched.run_python(monkeypatch)["training"]
+    product = pq.read_table(matched.folder / "process007" / "outputs" / "tsm.parquet")
+    assert product.column_names[-6:] == [
+        "g_cModelMag_dered", "g_cModelMagErr_dered", "i_cModelMag_dered", "i_cModelMagErr_dered",
+        "_dist_arcsec", "is_training_set"]
+    assert len(training) == sum(product["is_training_set"].to_pylist())

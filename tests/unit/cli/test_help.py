@@ -31,6 +31,14 @@ inputs:
       columns: {ra: ra, dec: dec, z: z, z_flag: flag, survey: survey}
 param: {flags_translation_file: flags_translation.yaml}
 """
+MATCH = """\
+inputs:
+  dataset: {path: sky/object_collection, columns: {id: objectId}}
+  specz:
+    - path: sky/my_redshifts.csv
+      format: csv
+      columns: {id: Object, ra: RAJ2000, dec: DEJ2000, z: zbest}
+"""
 CATALOGUE = "ra,dec,z,flag,survey\n1,1,0.5,4,mine\n1,1,0.5,3,mine\n"
 
 
@@ -94,7 +102,7 @@ def typed(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("typed")
     for name, text in (("flags_translation.yaml", RULE_FILE), ("config.yaml", CONFIG),
-                       ("mine.csv", CATALOGUE)):
+                       ("match.yaml", MATCH), ("mine.csv", CATALOGUE)):
         (folder / name).write_text(text)
     store = str(folder / "usual store")
     order = list(teaching.COMMANDS)

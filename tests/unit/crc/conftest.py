@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from pz_tsm_core import crc
+from pz_tsm_core.existing.log import Log
 
 ARCSEC = 1 / 3600
 
@@ -87,7 +88,7 @@ class Setup:
                                 "output": {}}
 
     def combine(self) -> pa.Table:
-        log = crc.Log()
+        log = Log("crc")
         return crc.combine(crc.load_plan(self.write()), log.tell, log.warn).table
 
     def rows(self) -> dict[str, dict[str, Any]]:

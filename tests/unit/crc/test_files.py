@@ -115,7 +115,7 @@ def test_a_wrong_catalogue_fails_and_leaves_the_product_alone(setup):
 
 def test_a_disk_that_refuses_fails_and_leaves_the_product_alone(setup, monkeypatch):
     setup.run()
-    from pz_tsm_core.crc import publish
+    from pz_tsm_core.existing import publish
 
     def full(table, path, format_):
         path.write_bytes(b"half")
@@ -131,7 +131,7 @@ def test_a_disk_that_refuses_fails_and_leaves_the_product_alone(setup, monkeypat
 
 
 def test_a_run_that_is_interrupted_has_failed(setup, monkeypatch):
-    from pz_tsm_core.crc import publish
+    from pz_tsm_core.existing import publish
 
     def interrupted(*_):
         assert process(setup.folder / "run")["status"] == "Failed"  # a kill leaves it so

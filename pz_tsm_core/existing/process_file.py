@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,6 @@ from pz_tsm_core.errors import TsmError
 from pz_tsm_core.files import read_document
 
 NAME = "process.yml"
-#: Columns that are told under the names of the service, as far as the product has them.
-_ASSOCIATED = ("ra", "dec", "z", "z_err", "survey")
 
 
 @dataclass
@@ -45,32 +43,26 @@ class ProcessFile:
         """Write when the run failed."""
         self._write(status="Failed", end_time=_now())
 
-    def succeed(self, product: str, root: str, columns: Collection[str]) -> None:
+    def succeed(
+        self, product: str, root: str, associated: Mapping[str, str], **more: Any
+    ) -> None:
         """Write what the run made.
 
         Parameters
         ----------
         product : its path below `root`
-        root : as the configuration names it
+        associated : the service's name of each column that it knows -> its name in the product
+        more : what else others may want to know of the run
         """
         output = {"path": product, "root_dir": root, "role": "main",
-                  "columns_assoc": associated(columns)}
-        self._write(outputs=[output], status="Successful", end_time=_now())
+                  "columns_assoc": dict(associated)}
+        self._write(outputs=[output], status="Successful", end_time=_now(), **more)
 
     def _write(self, **more: Any) -> None:
         self.content.update(more)
         aside = self.path.with_name(f".{self.path.name}.partial")
         aside.write_text(yaml.safe_dump(self.content), "utf-8")
         aside.replace(self.path)
-
-
-def associated(columns: Collection[str]) -> dict[str, str]:
-    """The service's name of each column that it knows -> its name in the product."""
-    named = {name: name for name in _ASSOCIATED if name in columns}
-    for name, choices in (("id", ("CRD_ID", "id")), ("z_flag", ("z_flag_homogenized", "z_flag"))):
-        if chosen := [choice for choice in choices if choice in columns][:1]:
-            named[name] = chosen[0]
-    return named
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""The log of a run, in lines as the existing pipeline writes them."""
+"""The log of a run, in lines as the existing pipelines write them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ class Log:
 
     Parameters
     ----------
+    pipeline : short name of the existing one, in every line
     file : to which lines are added; None for no file
     """
 
+    pipeline: str
     file: Path | None = None
 
     def tell(self, phase: str, line: str) -> None:
@@ -45,4 +47,4 @@ class Log:
             return
         now = datetime.now(UTC).astimezone().strftime("%Y-%m-%d-%H:%M:%S.%f")
         with self.file.open("a", encoding="utf-8") as log:
-            log.write(f"{now} | {level} | {phase} | crc | {printable(line)}\n")
+            log.write(f"{now} | {level} | {phase} | {self.pipeline} | {printable(line)}\n")

@@ -15,13 +15,24 @@ from pz_tsm_core.export.one_table import write_table
 _ASIDE = ".pz-tsm-partial"
 
 
-def write_product(table: pa.Table, path: Path, format_: str) -> None:
-    """Write a product in one of the five formats; what stood there is replaced when it is whole."""
+def write_product(
+    table: pa.Table, path: Path, format_: str, *, position: tuple[str, str] = ("ra", "dec"),
+    margin: str | None = None,
+) -> None:
+    """Write a product in one of the five formats; what stood there is replaced when it is whole.
+
+    Parameters
+    ----------
+    position : columns by which a HATS catalogue is laid out, in degrees
+    margin : what its margin is called, if not as usual
+    """
     aside = _aside(path)
     if format_ == "hats":
         from pz_tsm_core.sky.write import write_table_as_collection
 
-        write_table_as_collection(table, aside, "catalog")
+        ra, dec = position
+        write_table_as_collection(table, aside, "catalog", ra_column=ra, dec_column=dec,
+                                  margin=margin)
     else:
         write_table(table, aside, format_)
     _replace(aside, path)

@@ -1,0 +1,169 @@
+"""Catalogues in the layouts that there are: each is searched as if it were a plain table."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hats.io.paths import pixel_catalog_file
+from hats.pixel_math import HealpixPixel
+
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.sky.cluster import Pool
+from pz_tsm_core.sky.objects import open_objects
+from pz_tsm_core.sky.pairs import find_pairs
+from pz_tsm_core.sky.search import Criteria
+from pz_tsm_core.sky.write import write_table_as_collection
+
+DEGREE = 3600.0
+
+
+def _pairs(table: pa.Table, catalog: Path, criteria: Criteria) -> list[tuple[int, int]]:
+    """Ids of positions and of the objects near them, in order."""
+    with ThreadPoolExecutor(2) as executor:
+        found = find_pairs(table["ra"].to_numpy(), table["dec"].to_numpy(),
+                           open_objects(str(catalog)), criteria, Pool(executor, 2))
+    ids = table["id"].to_numpy()[found.position]
+    return list(zip(ids.tolist(), found.neighbors.id.tolist(), strict=True))
+
+
+@pytest.fixture
+def small_sky(shared_data: Path) -> pa.Table:
+    """LSDB's own 131 objects."""
+    return pq.read_table(
+        shared_data / "lsdb" / "small_sky_order1_collection" / "small_sky_order1" / "dataset",
+        columns=["id", "ra", "dec"], partitioning=None)
+
+
+@pytest.mark.parametrize("name", [
+    "small_sky", "small_sky_npix_alt_suffix", "small_sky_npix_as_dir", "small_sky_healpix13",
+    "small_sky_order1_collection", "small_sky_order1_default_columns",
+])
+def test_every_object_of_lsdbs_layouts_is_found_in_its_place(shared_data, small_sky, name) -> None:
+    near = _pairs(small_sky, shared_data / "lsdb" / name, Criteria(0.01, id="id"))
+    assert sorted(near) == [(each, each) for each in sorted(small_sky["id"].to_pylist())]
+
+
+def test_three_neighbours_are_those_that_lsdb_expects_and_those_over_borders(
+    shared_data, small_sky
+) -> None:
+    """Its table for a catalogue without margin lacks what lies in a neighbouring partition."""
+    lsdb = shared_data / "lsdb"
+    with (lsdb / "expected" / "xmatch_correct_3n_2t_no_margin.csv").open() as file:
+        expected = {(int(float(row["ss_id"])), int(float(row["xmatch_id"])))
+                    for row in csv.DictReader(file)}
+    found = _pairs(small_sky, lsdb / "small_sky_xmatch", Criteria(2 * DEGREE, n_neighbors=3,
+                                                                  id="id"))
+    assert len(expected) == 185
+    assert len(found) == len(set(found)) == 190  # as LSDB finds with a margin
+    of_three = {each for each in {mine for mine, _ in found}
+                if sum(mine == each for mine, _ in found) == 3}
+    assert {pair for pair in expected - set(found)} <= {pair for pair in expected
+                                                        if pair[0] in of_three}
+
+
+@pytest.fixture
+def objects() -> pa.Table:
+    """Objects in clumps of a few arcsec."""
+    rng = np.random.default_rng(5)
+    ra, dec = 10 + rng.normal(0, 0.001, 500), 20 + rng.normal(0, 0.001, 500)
+    return pa.table({"id": np.arange(500), "ra": ra, "dec": dec})
+
+
+@pytest.fixture
+def catalog(objects, tmp_path) -> Path:
+    write_table_as_collection(objects, tmp_path / "objects", "objects", rows_per_partition=60)
+    return tmp_path / "objects"
+
+
+def _rewrite(catalog: Path, change) -> None:
+    """Change the table of every partition, and what the catalogue says of its columns."""
+    for file in catalog.glob("objects/dataset/Norder*/**/*.parquet"):
+        pq.write_table(change(pq.read_table(file, partitioning=None)), file)
+    shared = catalog / "objects" / "dataset" / "_common_metadata"
+    pq.write_metadata(change(pq.read_schema(shared).empty_table()).schema, shared)
+
+
+def _shuffled(table: pa.Table) -> pa.Table:
+    return table.take(pa.array(np.random.default_rng(1).permutation(len(table))))
+
+
+def _stale(table: pa.Table) -> pa.Table:
+    """Places along the sky that are those of other rows of the partition."""
+    index = table["_healpix_29"].to_numpy()
+    return table.set_column(0, "_healpix_29", pa.array(np.linspace(
+        index.min(initial=0), index.max(initial=0), len(index)).astype(np.int64)))
+
+
+def _without_index(table: pa.Table) -> pa.Table:
+    return table.drop_columns("_healpix_29")
+
+
+def _in_small_groups(catalog: Path) -> None:
+    for file in catalog.glob("objects/dataset/Norder*/**/*.parquet"):
+        pq.write_table(pq.read_table(file, partitioning=None), file, row_group_size=7)
+
+
+@pytest.mark.parametrize("change", [_shuffled, _stale, _without_index])
+def test_an_index_that_cannot_serve_is_made_anew(objects, catalog, change) -> None:
+    criteria = Criteria(3.0, n_neighbors=5, id="id")
+    expected = _pairs(objects, catalog, criteria)
+    _rewrite(catalog, change)
+    assert _pairs(objects, catalog, criteria) == expected
+
+
+def test_groups_of_rows_make_no_difference(objects, catalog) -> None:
+    criteria = Criteria(3.0, n_neighbors=5, id="id")
+    expected = _pairs(objects, catalog, criteria)
+    _in_small_groups(catalog)
+    assert _pairs(objects, catalog, criteria) == expected
+
+
+def test_positions_in_single_precision_are_matched_as_they_stand(objects, catalog) -> None:
+    def rounded(table: pa.Table) -> pa.Table:
+        for name in ("ra", "dec"):
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, table[name].cast(pa.float32()))
+        return table
+
+    _rewrite(catalog, rounded)
+    there = rounded(objects)
+    left = pa.table({"id": objects["id"], **{name: there[name].cast(pa.float64())
+                                             for name in ("ra", "dec")}})
+    near = _pairs(left, catalog, Criteria(0.001, id="id"))
+    alone = {}
+    for each, ra, dec in zip(*(left[name].to_pylist() for name in ("id", "ra", "dec")),
+                             strict=True):
+        alone.setdefault((ra, dec), each)
+    assert near == [(each, alone[ra, dec]) for each, ra, dec in zip(
+        *(left[name].to_pylist() for name in ("id", "ra", "dec")), strict=True)]
+
+
+def test_objects_outside_of_their_partition_are_refused(objects, catalog) -> None:
+    files = sorted(catalog.glob("objects/dataset/Norder*/**/*.parquet"))
+    shutil.copy(files[0], files[1])
+    with pytest.raises(TsmError) as refused:
+        _pairs(objects, catalog, Criteria(3.0, id="id"))
+    assert refused.value.codes == (Code.CATALOG_INVALID,)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".parq", "/"])
+def test_partitions_are_named_as_hats_names_them(catalog, suffix) -> None:
+    layout = open_objects(str(catalog)).catalog.layout
+    layout.properties.npix_suffix = suffix
+    for pixel in (HealpixPixel(0, 3), HealpixPixel(8, 123_456), HealpixPixel(11, 49_999_999)):
+        theirs = str(pixel_catalog_file("/", pixel, npix_suffix=suffix)).rstrip("/")
+        assert theirs == f"/{layout.partition(pixel).relative_to('objects')}"
+
+
+def test_every_missing_column_is_named(catalog) -> None:
+    with pytest.raises(TsmError) as refused:
+        open_objects(str(catalog)).require(["id", "i_cModelFlux", "decc"])
+    assert refused.value.codes == (Code.CATALOG_COLUMN, Code.CATALOG_COLUMN)
+    assert "did you mean `dec`?" in str(refused.value)

@@ -13,10 +13,10 @@ from pz_tsm_core.dust.maps import (
     map_keys,
 )
 from pz_tsm_core.dust.pairs import NO_MAP, ebv_scale, mistakes
-from pz_tsm_core.dust.reading import read_ebv
+from pz_tsm_core.dust.reading import open_map, read_ebv
 
 __all__ = [
     "NO_MAP", "SFD_TO_TRUE", "Coefficients", "Dust", "DustMap", "MapFile", "check_dust",
     "default_directory", "dust_digests", "ebv_scale", "get_coefficients", "get_map",
-    "get_reddening", "is_fits", "map_keys", "mistakes", "open_dust", "read_ebv",
+    "get_reddening", "is_fits", "map_keys", "mistakes", "open_dust", "open_map", "read_ebv",
 ]

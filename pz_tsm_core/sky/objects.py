@@ -105,6 +105,11 @@ class OpenedFile:
         table, place = self.around(rows, columns)
         return table.combine_chunks().take(pa.array(place))
 
+    @property
+    def first_group(self) -> int:
+        """Rows of its first group of rows."""
+        return int(self._ends[0]) if len(self._ends) else 0
+
     def _whole(self, column: str) -> pa.ChunkedArray:
         return self.parquet.read(columns=[column], use_threads=False)[column]
 

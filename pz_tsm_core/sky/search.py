@@ -189,6 +189,8 @@ def _by_position(opened: OpenedFile) -> _Rows:
 def _search(task: Task, opened: OpenedFile, rows: _Rows) -> Neighbors:
     found = [nearest(_near(task, opened, rows, *block), task.criteria.n_neighbors)
              for block in _candidates(task.cover, rows.index)]
+    if not found and rows.number is None:
+        _check_first_group(task.file, opened, rows.index)
     together = Neighbors.together(found)
     return together if len(found) < 2 else nearest(together, task.criteria.n_neighbors)
 
@@ -233,6 +235,14 @@ def _near(
            else rows.index[place[kept]])
     return Neighbors(disc[kept], number[kept], ids, ra[kept], dec[kept], separation[kept],
                      np.ones(len(kept), dtype=np.int64))
+
+
+def _check_first_group(file: ObjectFile, opened: OpenedFile, index: Int64s) -> None:
+    """See whether an index that leads nowhere can be believed."""
+    some = np.linspace(0, opened.first_group - 1, SAMPLE).astype(np.int64)
+    if opened.first_group:
+        table = opened.take(some, (file.ra, file.dec))
+        _require_fresh(index[some], table[file.ra].to_numpy(), table[file.dec].to_numpy())
 
 
 def _require_fresh(index: Int64s, ra: Floats, dec: Floats) -> None:

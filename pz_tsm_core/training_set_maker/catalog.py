@@ -86,7 +86,7 @@ def _note_combination(
 
 
 def _opened(path: Path, loc: Loc, document: Document, problems: Problems) -> Catalog | None:
-    from pz_tsm_core.training_set_maker.engine import open_objects  # brings hats, two seconds
+    from pz_tsm_core.sky.objects import open_objects  # brings hats, two seconds
 
     try:
         objects = open_objects(path)

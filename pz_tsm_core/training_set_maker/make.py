@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pz_tsm_core import tables
-from pz_tsm_core.dust import open_dust
+from pz_tsm_core.dust import open_map, read_ebv
 from pz_tsm_core.errors import TsmError
 from pz_tsm_core.existing.headers import TEXT, is_text_file
 from pz_tsm_core.existing.mistakes import placed
@@ -89,8 +89,10 @@ def _reddening(plan: Plan) -> Reddening | None:
     """E(B-V) on the map that is asked for; None where dust is not undone here."""
     if plan.photometry.dust is None:
         return None
+    choice = plan.photometry.dust
     try:
-        return open_dust(plan.photometry.dust).ebv
+        open_map(choice.map, choice.directory)
+        return partial(read_ebv, choice.map, choice.directory)
     except TsmError as error:
         here = plan.document.where(("param", "hats_config", "dust"))
         raise TsmError(*(replace(problem, remedy="correct path_to_dustmaps")

@@ -112,7 +112,8 @@ def _nearest(
     *, told: Crossmatch, upto: int,
 ) -> Pairs:
     """Ask the matching engine; nothing else here does."""
-    from pz_tsm_core.training_set_maker.engine import match_tables, open_objects
+    from pz_tsm_core.sky.nearest import match_tables
+    from pz_tsm_core.sky.objects import open_objects
 
     ra, dec = position
     objects = open_objects(path)

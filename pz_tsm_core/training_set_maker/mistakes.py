@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pz_tsm_core.dust import get_map
 from pz_tsm_core.errors import Code, Problems, TsmError, nearest
 from pz_tsm_core.existing.headers import check_columns, near, read_header
 from pz_tsm_core.existing.mistakes import entries, file_named, placed, unknown_in
-from pz_tsm_core.model.document import Document, Loc, checked
+from pz_tsm_core.model.document import Document, Loc
 from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.training_set_maker.catalog import LAYOUT, Catalog
 from pz_tsm_core.training_set_maker.config import (
@@ -152,8 +153,10 @@ def find_dust(
                      found=f"no folder {folder}" if folder else "nothing",
                      expected="the folder of dust maps, which holds sfd/SFD_dust_4096_ngp.fits",
                      remedy=f"name it; it counts from {release}, then from here")
+    name = asked.dust.use_dustmap or "sfd"
     try:
-        return checked(Dereddening, map=asked.dust.use_dustmap or "sfd", directory=str(path))
+        get_map(name)
+        return Dereddening(map=name, directory=str(path))
     except TsmError as error:
         for one in error.problems:
             problems.add(one.code, document.where((*loc, "use_dustmap")), found=one.found,

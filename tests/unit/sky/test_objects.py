@@ -47,7 +47,12 @@ def small_sky(shared_data: Path) -> pa.Table:
 ])
 def test_every_object_of_lsdbs_layouts_is_found_in_its_place(shared_data, small_sky, name) -> None:
     near = _pairs(small_sky, shared_data / "lsdb" / name, Criteria(0.01, id="id"))
-    assert sorted(near) == [(each, each) for each in sorted(small_sky["id"].to_pylist())]
+    first = {}  # two places hold two objects each
+    for each, *place in sorted(zip(*(small_sky[name].to_pylist() for name in ("id", "ra", "dec")),
+                                   strict=True)):
+        first.setdefault(tuple(place), each)
+        first[each] = first[tuple(place)]
+    assert sorted(near) == [(each, first[each]) for each in sorted(small_sky["id"].to_pylist())]
 
 
 def test_three_neighbours_are_those_that_lsdb_expects_and_those_over_borders(
@@ -64,15 +69,16 @@ def test_three_neighbours_are_those_that_lsdb_expects_and_those_over_borders(
     assert len(found) == len(set(found)) == 190  # as LSDB finds with a margin
     of_three = {each for each in {mine for mine, _ in found}
                 if sum(mine == each for mine, _ in found) == 3}
-    assert {pair for pair in expected - set(found)} <= {pair for pair in expected
-                                                        if pair[0] in of_three}
+    # Nearer ones over the border take the place of some.
+    assert {mine for mine, _ in expected - set(found)} <= of_three
 
 
 @pytest.fixture
 def objects() -> pa.Table:
     """Objects in clumps of a few arcsec."""
     rng = np.random.default_rng(5)
-    ra, dec = 10 + rng.normal(0, 0.001, 500), 20 + rng.normal(0, 0.001, 500)
+    ra, dec = (np.repeat(at + rng.uniform(0, 0.5, 50), 10) + rng.normal(0, 0.0005, 500)
+               for at in (10, 20))
     return pa.table({"id": np.arange(500), "ra": ra, "dec": dec})
 
 
@@ -97,8 +103,10 @@ def _shuffled(table: pa.Table) -> pa.Table:
 def _stale(table: pa.Table) -> pa.Table:
     """Places along the sky that are those of other rows of the partition."""
     index = table["_healpix_29"].to_numpy()
-    return table.set_column(0, "_healpix_29", pa.array(np.linspace(
-        index.min(initial=0), index.max(initial=0), len(index)).astype(np.int64)))
+    if not len(index):
+        return table
+    other = np.random.default_rng(2).integers(index[0], index[-1] + 1, len(index))
+    return table.set_column(0, "_healpix_29", pa.array(np.sort(other)))
 
 
 def _without_index(table: pa.Table) -> pa.Table:

@@ -80,7 +80,8 @@ def lazy_catalog(
         names its results by what it says of itself: a small frozen dataclass, or a
         `functools.partial` of a function, with paths in place of tables.
     ra_column, dec_column : ICRS positions in degrees, by which rows belong to tiles
-    rows : of all partitions, where they are known: what `len` gives
+    rows : of all partitions, where they are known: what `len` gives. LSDB 0.11.1 then looks for
+        a file of statistics in `random_sample`, and fails, as with its own `from_dataframe`.
     moc : the coverage, a `mocpy.MOC`, finer than the tiles; spares partitions in later matches
 
     Raises

@@ -17,6 +17,7 @@ from pz_tsm_core.sphere import INDEX_ORDER, spatial_index
 from pz_tsm_core.store import PARQUET
 
 SPATIAL_INDEX_COLUMN = hats.pixel_math.spatial_index.SPATIAL_INDEX_COLUMN  # `_healpix_29`
+_INDEX = pa.field(SPATIAL_INDEX_COLUMN, pa.int64(), nullable=False)
 
 SKYMAP_ORDER = 8  # 14 arcmin, what LSDB writes
 HIGHEST_ORDER = 10
@@ -54,7 +55,7 @@ class Collection:
     def stored_schema(self) -> pa.Schema:
         """Columns as they stand in the files: the spatial index first."""
         rest = [field for field in self.schema if field.name != SPATIAL_INDEX_COLUMN]
-        return pa.schema([pa.field(SPATIAL_INDEX_COLUMN, pa.int64(), nullable=False), *rest])
+        return pa.schema([_INDEX, *rest])
 
     @property
     def catalog_path(self) -> Path:
@@ -95,9 +96,13 @@ def write_partition(collection: Collection, tile: Tile, table: pa.Table) -> Part
                      found=f"order {tile.order} with a margin of {collection.margin_arcsec} arcsec",
                      expected=f"order {collection.highest_order} at most",
                      remedy="take larger partitions or a narrower margin")
-    indexed = sorted_with_index(collection, table.select(collection.schema.names))
+    indexed = sorted_with_index(table.select(collection.schema.names), collection.name,
+                                collection.ra_column, collection.dec_column)
     index = indexed[SPATIAL_INDEX_COLUMN].to_numpy()
-    _check_inside(collection, tile, index)
+    if not len(index):
+        raise refuse(Code.CATALOG_INVALID, f"{collection.name}, pixel {tile}", found="no rows",
+                     expected="at least one row", remedy="leave pixels without rows out")
+    check_inside(collection.name, tile, index)
     write_parquet(collection.catalog_path, tile, indexed)
     return _describe(collection, tile, indexed, index)
 
@@ -123,36 +128,47 @@ def plan_partitions(index: Int64s, rows_per_partition: int, highest_order: int) 
     return sorted(planned)
 
 
-def sorted_with_index(collection: Collection, table: pa.Table) -> pa.Table:
-    """Put the spatial index in front, computed anew, and sort by it."""
-    ra, dec = _positions(collection, table)
-    index = spatial_index(ra, dec)
+def sorted_with_index(table: pa.Table, name: str, ra_column: str, dec_column: str) -> pa.Table:
+    """Put the spatial index in front, computed anew, and sort by it.
+
+    Parameters
+    ----------
+    name : of the catalogue, for people
+
+    Raises
+    ------
+    TsmError
+        `table.missing-column`, `position.*` for rows without a position on the sphere.
+    """
+    index = spatial_index(*_positions(table, name, ra_column, dec_column))
     if not (index[1:] >= index[:-1]).all():
         order = np.argsort(index, kind="stable")
         table, index = table.take(pa.array(order)), index[order]
     if SPATIAL_INDEX_COLUMN in table.column_names:
         table = table.drop_columns([SPATIAL_INDEX_COLUMN])
-    indexed = table.add_column(0, collection.stored_schema.field(0), pa.array(index))
+    indexed = table.add_column(0, _INDEX, pa.array(index))
     return indexed.replace_schema_metadata(None).combine_chunks()
 
 
-def _positions(collection: Collection, table: pa.Table) -> tuple[npt.NDArray[np.float64], ...]:
+def _positions(
+    table: pa.Table, where: str, ra_column: str, dec_column: str
+) -> tuple[npt.NDArray[np.float64], ...]:
     """Ra and dec as arrays, once it is certain that every row has a position on the sphere."""
     problems = Problems()
     columns = []
-    for name, low, high in ((collection.ra_column, 0, 360), (collection.dec_column, -90, 90)):
+    for name, low, high in ((ra_column, 0, 360), (dec_column, -90, 90)):
         if name not in table.column_names:
-            problems.add(Code.TABLE_MISSING_COLUMN, collection.name, found=f"no column `{name}`",
+            problems.add(Code.TABLE_MISSING_COLUMN, where, found=f"no column `{name}`",
                          expected=f"`{name}` in degrees", remedy="name the position columns")
             continue
         values = table[name].to_numpy()
         missing, outside = np.isnan(values).sum(), ((values < low) | (values > high)).sum()
         if missing:
-            problems.add(Code.POSITION_MISSING, f"{collection.name}, column {name}",
+            problems.add(Code.POSITION_MISSING, f"{where}, column {name}",
                          found=f"{missing} rows without a value", expected="a value in every row",
                          remedy="drop rows without a position before")
         if outside:
-            problems.add(Code.POSITION_RANGE, f"{collection.name}, column {name}",
+            problems.add(Code.POSITION_RANGE, f"{where}, column {name}",
                          found=f"{outside} rows outside", expected=f"{low} to {high} degrees",
                          remedy="check unit and frame of the positions")
         columns.append(values)
@@ -160,13 +176,19 @@ def _positions(collection: Collection, table: pa.Table) -> tuple[npt.NDArray[np.
     return tuple(columns)
 
 
-def _check_inside(collection: Collection, tile: Tile, index: Int64s) -> None:
+def check_inside(name: str, tile: Tile, index: Int64s) -> None:
+    """Refuse rows of other pixels, which searches would not find.
+
+    Parameters
+    ----------
+    name : of the catalogue, for people
+    index : `_healpix_29`, ascending
+    """
     low, high = tile.range_at(INDEX_ORDER)
     outside = int(len(index) - np.diff(np.searchsorted(index, [low, high]))[0])
-    if outside or not len(index):
-        found = f"{outside} rows outside the pixel" if outside else "no rows"
-        raise refuse(Code.CATALOG_INVALID, f"{collection.name}, pixel {tile}", found=found,
-                     expected="rows inside the pixel, at least one",
+    if outside:
+        raise refuse(Code.CATALOG_INVALID, f"{name}, pixel {tile}",
+                     found=f"{outside} rows outside the pixel", expected="rows inside the pixel",
                      remedy="partition by the same ra and dec columns that are written")
 
 

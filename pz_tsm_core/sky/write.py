@@ -73,7 +73,7 @@ def write_table_as_collection(
     if not table.num_rows:
         raise refuse(Code.TABLE_EMPTY, name, found="no rows", expected="at least one row",
                      remedy="check what the stage before has dropped, and why")
-    indexed = sorted_with_index(collection, table)
+    indexed = sorted_with_index(table, name, ra_column, dec_column)
     index = indexed[SPATIAL_INDEX_COLUMN].to_numpy()
     tiles = plan_partitions(index, rows_per_partition, collection.highest_order)
     refuse_existing(collection.path)

@@ -21,6 +21,7 @@ from tasks.export import export
 from tasks.partition import partition
 from tasks.report import report
 from tasks.retrieve import retrieve
+from tasks.select import select
 from tasks.split import split
 from tasks.stage import StageTask
 from tasks.standardize import standardize
@@ -99,13 +100,15 @@ def _make_training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
     galaxies = _compile(recipe, pins, do)
     matches = do(
         crossmatch,
-        galaxies=galaxies, catalog=pins.catalog, release=pins.release,
-        photometry=recipe.photometry, policy=recipe.match, cluster=recipe.cluster,
+        galaxies=galaxies, catalog=pins.catalog, release=pins.release, policy=recipe.match,
+        cluster=recipe.cluster,
     )
     corrected = do(
         correct,
         matches=matches, release=pins.release, policy=recipe.photometry, dust=pins.dust,
     )
+    if not recipe.select.does_nothing:
+        corrected = do(select, corrected=corrected, policy=recipe.select)
     divided = do(split, corrected=corrected, policy=recipe.split)
     return do(
         export,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         propose_recipe,
         put,
         read,
+        select,
         show_survey,
         split,
         standardize,
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 __all__ = [
     "TsmError", "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch",
     "homogenize", "list_products", "list_surveys", "magnitudes", "match", "open_product",
-    "own_survey", "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
+    "own_survey", "propose_recipe", "put", "read", "select", "show_survey", "split", "standardize",
+    "write",
 ]
 
 

@@ -6,7 +6,7 @@ Every function takes a pandas, astropy or Arrow table and gives back one of the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,25 +23,25 @@ from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.model.combining import CombinePolicy, Preset
 from pz_tsm_core.model.document import Document, checked
-from pz_tsm_core.model.policy import (
+from pz_tsm_core.model.photometry import (
+    BANDS,
     NJY_ZERO_POINT,
-    ClusterPolicy,
-    Dereddening,
-    MatchPolicy,
     PhotometryPolicy,
-    SplitPolicy,
+    SelectPolicy,
 )
+from pz_tsm_core.model.policy import ClusterPolicy, Dereddening, MatchPolicy, SplitPolicy
 from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import UserTable
 from pz_tsm_core.model.schema import described
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops import combine as combining
-from pz_tsm_core.ops import photometry
+from pz_tsm_core.ops import photometry, selection
 from pz_tsm_core.ops import split as splitting
 from pz_tsm_core.ops import standardize as standardizing
+from pz_tsm_core.ops.object_columns import columns_needed, require_columns, require_fluxes
 from pz_tsm_core.products import list_products, open_product, put
 from pz_tsm_core.propose import propose_recipe
-from pz_tsm_core.releases import get_release
+from pz_tsm_core.releases import find_release
 from pz_tsm_core.retrieval import fetch
 from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import survey_of_table
@@ -49,7 +49,7 @@ from pz_tsm_core.surveys import survey_of_table
 __all__ = [
     "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch", "homogenize",
     "list_products", "list_surveys", "magnitudes", "match", "open_product", "own_survey",
-    "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
+    "propose_recipe", "put", "read", "select", "show_survey", "split", "standardize", "write",
 ]
 
 
@@ -211,7 +211,9 @@ def match(
     catalog: str | Path,
     *,
     release: str = "dp1",
-    flux: str = "cModel",
+    flux: str | Sequence[str] = "cModel",
+    bands: Sequence[str] = BANDS,
+    columns: Sequence[str] = (),
     radius_arcsec: float = 1.0,
     unique: bool = True,
     workers: int = 2,
@@ -222,13 +224,21 @@ def match(
     ----------
     galaxies : as `combine` leaves them
     catalog : a HATS collection with margin
+    release : key of a profile, or a YAML file of your own that says which column is what
+    flux, bands : one kind of flux or several, in these bands
+    columns : of the catalogue, to come along
     unique : one galaxy an object, the nearest
     workers : threads
     """
+    from pz_tsm_core.sky.catalog import catalog_schema
     from pz_tsm_core.sky.match import crossmatch
     from pz_tsm_core.sky.write import write_table_as_collection
 
-    profile = get_release(release)
+    profile, known = find_release(release), catalog_schema(catalog).names
+    policy = checked(PhotometryPolicy, flux=flux, bands=tuple(bands))
+    wanted = columns_needed(profile, policy, SelectPolicy(), extra=columns, known=known)
+    require_fluxes(profile, policy, known)
+    require_columns(wanted, known)
     with tempfile.TemporaryDirectory(prefix="pz-tsm-") as folder:
         scratch = Path(folder) / "scratch"
         scratch.mkdir()
@@ -238,7 +248,7 @@ def match(
             collection,
             Path(catalog),
             release=profile,
-            columns=profile.columns_for(flux),
+            columns=wanted,
             policy=checked(MatchPolicy, radius_arcsec=radius_arcsec, unique=unique),
             cluster=checked(ClusterPolicy, workers=workers),
             scratch=scratch,
@@ -251,27 +261,62 @@ def magnitudes(
     matches: Any,
     *,
     release: str = "dp1",
-    flux: str = "cModel",
+    flux: str | Sequence[str] = "cModel",
+    bands: Sequence[str] = BANDS,
+    values: str | Sequence[str] = "magnitude",
     dust_maps: str | Path | None = None,
     coefficients: str = "desc_dc2",
     zero_point: float = NJY_ZERO_POINT,
+    **policy: Any,
 ) -> Any:
     """Append AB magnitudes, dereddened if there are dust maps.
 
     Parameters
     ----------
+    values : "magnitude", or a list with "flux" (dereddened, nJy) and "asinh" as well
     dust_maps : folder that holds `sfd/SFD_dust_4096_{ngp,sgp}.fits`; None for no dereddening
+    policy : any other choice of `photometry:` in a recipe, such as `flagged="keep"`,
+        `not_detected="limit"` or `min_snr=5`; all of them are told in docs/reference/photometry.md
+
+    Raises
+    ------
+    TsmError
+        `dust.twice` for rows, or a release, whose fluxes are dereddened already.
     """
     dereddening = checked(Dereddening, map="sfd" if dust_maps else "none",
                           coefficients=coefficients, directory=str(dust_maps or ""))
-    policy = checked(PhotometryPolicy, flux=flux, dereddening=dereddening, zero_point=zero_point)
-    table = to_arrow(matches)
+    chosen = checked(PhotometryPolicy, flux=flux, bands=tuple(bands), values=values,
+                     dereddening=dereddening, zero_point=zero_point, **policy)
     batches = photometry.correct_batches(
-        # A table without rows has no batches, but still gains its columns.
-        table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)],
-        get_release(release), policy, open_dust(dereddening),
-    )
+        _batches(matches), find_release(release), chosen, open_dust(dereddening))
     return like(pa.Table.from_batches(batches), matches)
+
+
+def select(
+    table: Any, *, keep: Sequence[str] = (), columns: Mapping[str, str] | None = None
+) -> Any:
+    """Let go of the rows of which a condition is not true, and append computed columns.
+
+    Parameters
+    ----------
+    keep : conditions in the language of flag rules, such as "mag_i < 25.3"; one over a missing
+        value is not true
+    columns : formulas by the name of their column
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"mag_g": [22.0, 24.5, None], "mag_r": [21.0, 24.0, 20.0]})
+    >>> select(rows, columns={"g_r": "mag_g - mag_r"}, keep=["g_r < 0.8"])["g_r"].tolist()
+    [0.5]
+    """
+    policy = checked(SelectPolicy, keep=tuple(keep), columns=dict(columns or {}))
+    return like(pa.Table.from_batches(selection.select_batches(_batches(table), policy)), table)
+
+
+def _batches(table: Any) -> list[pa.RecordBatch]:
+    """The rows in batches; a table without rows has one, and so still gains its columns."""
+    rows = to_arrow(table)
+    return rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]
 
 
 def split(table: Any, seed: int = 2026, **fractions: float) -> Any:

@@ -9,18 +9,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import ValidationError
 
 from pz_tsm_core.dust.sfd import sfd_files
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build, checked
-from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.model.survey import Survey
-from pz_tsm_core.releases import get_release
-from pz_tsm_core.sky.catalog import is_hats, require_hats
+from pz_tsm_core.ops.object_columns import (
+    require_columns,
+    require_fluxes,
+    require_objects,
+    rows_before_cuts,
+)
+from pz_tsm_core.ops.photometry import require_reddened
+from pz_tsm_core.ops.selection import Selection, parse_selection, selection_problems
+from pz_tsm_core.releases import find_release, is_own
+from pz_tsm_core.sky.catalog import catalog_schema, is_hats
 from pz_tsm_core.surveys import get_survey, own_definition, own_surveys, survey_keys
 
 
@@ -85,6 +93,8 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
         content["redshifts"]["survey_path"] = absolute(content["redshifts"]["survey_path"])
     if content["catalog"]:
         content["catalog"]["path"] = absolute(content["catalog"]["path"])
+        if is_own(content["catalog"]["release"]):
+            content["catalog"]["release"] = absolute(content["catalog"]["release"])
     dereddening = content["photometry"]["dereddening"]
     if dereddening["directory"]:
         dereddening["directory"] = absolute(dereddening["directory"])
@@ -133,7 +143,7 @@ def check_recipe(
     check = _Check(where)
     _check_redshifts(recipe.redshifts, check)
     if recipe.catalog:
-        _check_matching(recipe.catalog, recipe.photometry, check)
+        _check_matching(recipe, recipe.catalog, check)
     return check.problems.found
 
 
@@ -159,15 +169,35 @@ def _check_redshifts(redshifts: Redshifts, check: _Check) -> None:
                                remedy="call your table something else")
 
 
-def _check_matching(catalog: ObjectCatalog, photometry: PhotometryPolicy, check: _Check) -> None:
+def _check_matching(recipe: Recipe, catalog: ObjectCatalog, check: _Check) -> None:
     """What only a recipe with an object catalogue must have."""
-    if release := check.passes(("catalog", "release"), lambda: get_release(catalog.release)):
-        check.passes(("photometry",),
-                     lambda: release.columns_for(photometry.flux, photometry.bands))
-    check.passes(("catalog", "path"), lambda: require_hats(catalog.path))
+    photometry = recipe.photometry
+    release = check.passes(("catalog", "release"), lambda: find_release(catalog.release),
+                           inside=is_own(catalog.release))
+    schema = check.passes(("catalog", "path"), lambda: catalog_schema(catalog.path))
+    selection = check.passes(("select",), lambda: parse_selection(recipe.select), inside=True)
+    if release:
+        bands = check.passes(("photometry",),
+                             lambda: release.columns_for(photometry.flux, photometry.bands))
+        check.passes(("photometry", "dereddening", "map"),
+                     lambda: require_reddened(release, photometry))
+        if schema is not None and bands:
+            check.passes(("catalog", "path"), lambda: require_objects(release, schema.names))
+            check.passes(("photometry", "flux"),
+                         lambda: require_fluxes(release, photometry, schema.names))
+    if schema is not None:
+        check.passes(("catalog", "columns"), lambda: require_columns(catalog.columns, schema.names))
+        if selection:
+            rows = rows_before_cuts(schema, schema.names, photometry)
+            check.passes(("select",), lambda: _fits(selection, rows), inside=True)
     if photometry.dereddening.map == "sfd":
         check.passes(("photometry", "dereddening", "directory"),
                      lambda: sfd_files(photometry.dereddening.directory))
+
+
+def _fits(selection: Selection, rows: pa.Schema) -> None:
+    if problems := selection_problems(selection, rows):
+        raise TsmError(*problems)
 
 
 class _Check:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.pins import CatalogPin
-from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy, PhotometryPolicy
+from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.stages import CROSSMATCH
 from pz_tsm_core.store import Draft, Store
@@ -20,15 +20,13 @@ def request(
     galaxies: ArtifactRef,
     catalog: CatalogPin,
     release: Release,
-    photometry: PhotometryPolicy,
     policy: MatchPolicy,
 ) -> StageRequest:
     """The galaxies, the pinned catalogue, which of its columns, and how to match."""
-    columns = release.columns_for(photometry.flux, photometry.bands)
     return CROSSMATCH.request(
         {"galaxies": [galaxies]},
         data={"catalog": catalog.digest, "release": release.digest},
-        policy={**policy.model_dump(mode="json"), "columns": columns},
+        policy={**policy.model_dump(mode="json"), "columns": list(catalog.columns)},
         access=catalog.access,
     )
 
@@ -41,7 +39,6 @@ def crossmatch(
     galaxies: ArtifactRef,
     catalog: CatalogPin,
     release: Release,
-    photometry: PhotometryPolicy,
     policy: MatchPolicy,
     cluster: ClusterPolicy,
 ) -> None:
@@ -54,7 +51,7 @@ def crossmatch(
         store.directory(galaxies) / COLLECTION,
         Path(catalog.path),
         release=release,
-        columns=release.columns_for(photometry.flux, photometry.bands),
+        columns=catalog.columns,
         policy=policy,
         cluster=cluster,
         scratch=scratch,

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pz_tsm_core.dust.coefficients import get_coefficients
 from pz_tsm_core.dust.sfd import SfdMap
 from pz_tsm_core.model.policy import Dereddening
+from pz_tsm_core.model.release import Release
+from pz_tsm_core.model.schema import object_column
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,6 +30,11 @@ class Dust:
 
     ebv: Callable[[Floats, Floats], npt.NDArray[np.float32]]
     coefficients: Mapping[str, float]
+
+    def reddening(self, table: pa.Table, release: Release) -> Floats:
+        """E(B-V) in mag at the objects of matched rows, shape (n,); NaN where it is not known."""
+        ra, dec = (table[object_column(name)].to_numpy() for name in (release.ra, release.dec))
+        return self.ebv(ra, dec).astype(np.float64)
 
 
 def open_dust(choice: Dereddening) -> Dust:

@@ -11,9 +11,6 @@ from pz_tsm_core.model.artifact import Value
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
 Band = Literal["u", "g", "r", "i", "z", "y"]
 
-#: AB zero point of a flux in nJy: 8.90 (for Jy) + 22.5.
-NJY_ZERO_POINT = 31.4
-
 
 class StandardizePolicy(Value):
     """How a native table becomes standard."""
@@ -42,22 +39,6 @@ class Dereddening(Value):
     map: Literal["sfd", "none"] = "sfd"
     coefficients: Literal["desc_dc2", "lsst_dm", "sf11"] = "desc_dc2"
     directory: str = ""  # holds sfd/SFD_dust_4096_{ngp,sgp}.fits
-
-
-class PhotometryPolicy(Value):
-    """Which fluxes become which magnitudes."""
-
-    flux: str = "cModel"
-    bands: tuple[Band, ...] = Field(default=("u", "g", "r", "i", "z", "y"), min_length=1)
-    zero_point: float = Field(default=NJY_ZERO_POINT, ge=20, le=40)
-    dereddening: Dereddening = Dereddening()
-
-    @field_validator("bands")
-    @classmethod
-    def _each_once(cls, bands: tuple[Band, ...]) -> tuple[Band, ...]:
-        if len(set(bands)) < len(bands):
-            raise ValueError("every band once")
-        return bands
 
 
 class SplitPolicy(Value):

@@ -68,6 +68,8 @@ PARTITION = Stage("partition", 2, ("hats",))
 CROSSMATCH = Stage("crossmatch", 2, ("lsdb", "hats"))
 #: Dereddened magnitudes of what matched.
 CORRECT = Stage("correct", 2, ("dustmaps", "astropy", "scipy", "numpy"))
+#: Computed columns, and the rows that pass the cuts of the recipe.
+SELECT = Stage("select", 1, ("pyarrow",))
 #: Every galaxy on exactly one side.
 SPLIT = Stage("split", 2)
 #: Files for photo-z codes.
@@ -81,5 +83,5 @@ FETCH = Stage("fetch", 1)
 PUT = Stage("put", 1, ("pyarrow", "astropy"))
 
 STAGES = (
-    RETRIEVE, STANDARDIZE, COMBINE, PARTITION, CROSSMATCH, CORRECT, SPLIT, EXPORT, REPORT
+    RETRIEVE, STANDARDIZE, COMBINE, PARTITION, CROSSMATCH, CORRECT, SELECT, SPLIT, EXPORT, REPORT
 )

@@ -8,14 +8,15 @@ import pyarrow as pa
 import pytest
 
 from pz_tsm_core.export.rail import rail_names, write_rail
-from pz_tsm_core.model.schema import GALAXY_ID, magnitude_columns
+from pz_tsm_core.model.schema import GALAXY_ID, photometric_columns
 
 ID = 576460752321327074  # no float64 holds it
 
 
 @pytest.fixture
 def table() -> pa.Table:
-    mag, mag_err = magnitude_columns("u")
+    columns = photometric_columns("u")
+    mag, mag_err = columns["mag"], columns["mag_err"]
     schema = pa.schema([GALAXY_ID.field, ("objectId", pa.int64()), ("z", pa.float64()),
                         ("z_err", pa.float64()), mag.field, mag_err.field,
                         ("split", pa.string())])

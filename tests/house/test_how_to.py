@@ -20,7 +20,8 @@ TSM = Path(sys.executable).with_name("tsm")
 FIELD = ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
 #: The files that a page has one save.
 FILES = {"add_a_survey": FIELD, "fetch": FIELD, "combine_existing_configs": [
-    "deep.csv", "wide.csv", "flags_translation.yaml", "config.yaml"]}
+    "deep.csv", "wide.csv", "flags_translation.yaml", "config.yaml"],
+    "own_catalogue": ["objects.yaml", "recipe.yaml"]}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def follow(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("page", "commands"), [
-    ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3)])
+    ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3),
+    ("own_catalogue", 3)])
 def test_every_command_of_a_page_succeeds(page, commands, follow):
     told = follow(page).told
     assert len(told) == commands
@@ -161,3 +163,17 @@ def test_an_existing_configuration_gives_what_its_page_tells(combined, monkeypat
     product = pq.read_table(combined.folder / "outputs" / "crd.parquet")
     assert product["tie_result"].to_pylist() == [
         ties[id_] for id_ in product["CRD_ID"].to_pylist()]
+
+
+def test_a_catalogue_of_ones_own_gives_what_its_page_asks_for(follow, monkeypatch):
+    own = follow("own_catalogue")
+    rows = pq.read_table(own.folder / "output" / "training_set.parquet").to_pandas()
+    assert len(rows) > 5
+    assert {"tract", "mag_i_psf", "snr_z", "det_g", "refExtendedness"} <= set(rows.columns)
+    assert not {"mag_u", "i_psfFlux_flag"} & set(rows.columns)
+    assert (rows.mag_i < 24).all()
+    assert (rows.refExtendedness == 1).all()
+    assert (rows.snr_i >= 5).all()
+    red = own.run_python(monkeypatch)["red"]
+    assert (red["mag_g"] - red["mag_r"] > 0.5).all()
+    assert len(red)

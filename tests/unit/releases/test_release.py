@@ -140,7 +140,8 @@ def test_ten_lines_are_a_profile_of_ones_own(tmp_path):
     assert release.nanojansky == pytest.approx(1000)
     assert release.columns_for("auto", ["i"]) == ["ID", "RA", "DEC", "FLUX_AUTO_I",
                                                   "FLUXERR_AUTO_I"]
-    assert not (release.ebv or release.data_rights or release.primary_filter or release.dereddened)
+    assert release.ebv is release.data_rights is release.primary_filter is None
+    assert not release.dereddened
 
 
 @pytest.mark.parametrize(("old", "new", "told"), [

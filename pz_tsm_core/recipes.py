@@ -17,10 +17,13 @@ from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build, checked
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
+from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops.object_columns import (
+    columns_needed,
     require_columns,
+    require_distinct,
     require_fluxes,
     require_objects,
     rows_before_cuts,
@@ -185,6 +188,8 @@ def _check_matching(recipe: Recipe, catalog: ObjectCatalog, check: _Check) -> No
             check.passes(("catalog", "path"), lambda: require_objects(release, schema.names))
             check.passes(("photometry", "flux"),
                          lambda: require_fluxes(release, photometry, schema.names))
+            if selection:
+                check.passes(("photometry",), lambda: _distinct(recipe, catalog, release, schema))
     if schema is not None:
         check.passes(("catalog", "columns"), lambda: require_columns(catalog.columns, schema.names))
         if selection:
@@ -193,6 +198,14 @@ def _check_matching(recipe: Recipe, catalog: ObjectCatalog, check: _Check) -> No
     if photometry.dereddening.map == "sfd":
         check.passes(("photometry", "dereddening", "directory"),
                      lambda: sfd_files(photometry.dereddening.directory))
+
+
+def _distinct(
+    recipe: Recipe, catalog: ObjectCatalog, release: Release, schema: pa.Schema
+) -> None:
+    columns = columns_needed(release, recipe.photometry, recipe.select, extra=catalog.columns,
+                             known=schema.names)
+    require_distinct(rows_before_cuts(schema, columns, recipe.photometry))
 
 
 def _fits(selection: Selection, rows: pa.Schema) -> None:

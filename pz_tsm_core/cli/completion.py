@@ -9,6 +9,7 @@ from pathlib import Path
 #: More files than this in a folder are not listed.
 _LISTED = 2_000
 _SURVEYS = Path(__file__).parents[1] / "surveys" / "data"
+_RELEASES = Path(__file__).parents[1] / "releases" / "data"
 
 
 def recipes(incomplete: str) -> Iterator[str]:
@@ -25,6 +26,13 @@ def surveys(incomplete: str) -> Iterator[str]:
     """Keys of the registered surveys, by the names of their files."""
     keys = sorted(path.stem for path in _SURVEYS.glob("*.yaml"))
     return (key for key in keys if key.startswith(incomplete))
+
+
+def releases(incomplete: str) -> Iterator[str]:
+    """Keys of the profiles of object catalogues, and YAML files."""
+    keys = sorted(path.stem for path in _RELEASES.glob("*.yaml"))
+    yield from (key for key in keys if key.startswith(incomplete))
+    yield from recipes(incomplete)
 
 
 def policies(incomplete: str) -> Iterator[str]:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Any
 
-from pz_tsm_core.cli import combine, fetch, inspect, mock, new, products, surveys
+from pz_tsm_core.cli import combine, fetch, inspect, mock, new, products, releases, surveys
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.errors import Code, TsmError, refuse
 
 #: Modules whose import adds their commands to `app`.
-COMMANDS = (mock, new, combine, inspect, surveys, fetch, products)
+COMMANDS = (mock, new, combine, inspect, surveys, releases, fetch, products)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 import pyarrow as pa
@@ -74,6 +75,23 @@ def rows_before_cuts(
                for name in columns if name in catalog.names]
     matched = [*GALAXY_SCHEMA, *objects, *(column.field for column in MATCH)]
     return corrected_schema(pa.schema(matched), photometry)
+
+
+def require_distinct(rows: pa.Schema) -> None:
+    """Refuse rows in which two columns would have one name.
+
+    Raises
+    ------
+    TsmError
+        `table.duplicate-column` for each name
+    """
+    problems = Problems()
+    for name, times in Counter(rows.names).items():
+        if times > 1:
+            problems.add(Code.TABLE_DUPLICATE_COLUMN, f"column {name}", found=f"{times} of them",
+                         expected="every name once in the rows that are made",
+                         remedy="ask for fewer kinds of flux or columns at a time")
+    problems.raise_if_any()
 
 
 def require_objects(release: Release, known: Collection[str]) -> None:

@@ -10,7 +10,7 @@ from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.mock.catalog import OBJECT_SCHEMA
 from pz_tsm_core.model.photometry import PhotometryPolicy, SelectPolicy
 from pz_tsm_core.model.recipe import Recipe
-from pz_tsm_core.ops.object_columns import columns_needed, rows_before_cuts
+from pz_tsm_core.ops.object_columns import columns_needed, require_distinct, rows_before_cuts
 from pz_tsm_core.recipes import check_recipe, load_recipe
 from pz_tsm_core.releases import get_release
 from pz_tsm_core.sky.catalog import catalog_schema, open_catalog
@@ -89,7 +89,8 @@ def test_flags_that_have_no_say_and_columns_that_are_not_there_are_not_asked_for
 def test_rows_are_foretold_as_the_pipeline_makes_them(mock_run, mock_recipe, mock_sky) -> None:
     made = mock_run.table("correct", "corrected").schema
     columns = columns_needed(get_release("dp1"), mock_recipe.photometry, NOTHING)
-    foretold = rows_before_cuts(catalog_schema(mock_sky.root / "object_collection"), columns, mock_recipe.photometry)
+    catalog = catalog_schema(mock_sky.root / "object_collection")
+    foretold = rows_before_cuts(catalog, columns, mock_recipe.photometry)
     assert {field.name: field.type for field in foretold} == {
         field.name: field.type for field in made}
 
@@ -128,6 +129,20 @@ def test_a_release_that_lists_more_than_primary_objects_needs_to_tell_them(told)
     problem, = told("dp02")
     assert problem.code == Code.CATALOG_COLUMN
     assert problem.where == "recipe: catalog.path"
+
+
+def test_two_columns_of_one_name_are_refused_before_they_are_made(tmp_path) -> None:
+    """What is set aside for `mag_i` takes the name of another column of the catalogue."""
+    catalog = pa.schema([(name, pa.float64()) for name in (
+        "id", "ra", "dec", "mag_i", "mag_err_i", "mag_i_lsst", "mag_err_i_lsst")])
+    policy = PhotometryPolicy(bands=("i",), flux=["mag", "mag_lsst"])
+    columns = columns_needed(get_release("generic"), policy, NOTHING, known=catalog.names)
+    with pytest.raises(TsmError) as refused:
+        require_distinct(rows_before_cuts(catalog, columns, policy))
+    assert refused.value.codes == (Code.TABLE_DUPLICATE_COLUMN,) * 2
+    alone = PhotometryPolicy(bands=("i",), flux="mag")
+    columns = columns_needed(get_release("generic"), alone, NOTHING, known=catalog.names)
+    require_distinct(rows_before_cuts(catalog, columns, alone))
 
 
 def test_dereddened_fluxes_and_a_map_do_not_go_together(told, tmp_path) -> None:

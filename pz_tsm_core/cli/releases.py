@@ -23,7 +23,7 @@ def releases(
         autocompletion=completion.files)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,  # noqa: FBT002 - typer calls it so
 ) -> None:
-    """List the profiles of object catalogues, or show one: its columns and kinds of flux."""
+    """List profiles of object catalogues, or show one and its fluxes."""
     from pz_tsm_core.display.releases import list_releases, show_release
 
     if release is None and catalog is None:

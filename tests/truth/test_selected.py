@@ -6,7 +6,11 @@ import h5py
 import numpy as np
 import pytest
 
+from pz_tsm_core.dust import dust_digests
 from pz_tsm_core.model.photometry import SelectPolicy
+from pz_tsm_core.model.pins import DustPin
+from pz_tsm_core.releases import get_release
+from tasks.correct import correct
 
 KEEP = ("mag_i < 24", "snr_r > 10", "refSizeExtendedness == 1", "g_r between -1 and 3")
 
@@ -53,3 +57,16 @@ def test_not_detected_and_not_measured_are_told_apart_to_rail(mock_run) -> None:
             assert file[f"photometry/det_{band}"][:].tolist() == [
                 -1 if bad else int(value > 0) for bad, value in zip(
                     flag | flux.isna(), flux, strict=True)]
+
+
+def test_another_zero_point_is_told_in_the_manifest(mock_run, mock_recipe) -> None:
+    policy = mock_recipe.photometry.model_copy(update={"zero_point": 31.5})
+    manifest = correct.run(
+        mock_run.store, matches=mock_run.manifests["crossmatch"].ref, release=get_release("dp1"),
+        policy=policy, dust=DustPin(choice=policy.dereddening,
+                                    digests=dust_digests(policy.dereddening)))
+    assert "31.5" in manifest.notes["zero_point"]
+    assert "zero_point" not in mock_run.manifests["correct"].notes
+    shifted = mock_run.store.read_table(manifest.ref, "corrected")["mag_i"].drop_null()
+    ours = mock_run.table("correct", "corrected")["mag_i"].drop_null()
+    assert np.allclose(np.subtract(shifted, ours), 0.1)

@@ -113,7 +113,8 @@ class Release(Value):
     bands: tuple[str, ...] = Field(min_length=1)
     flux_unit: str | None = None
     flux_types: dict[str, FluxColumns] = Field(min_length=1)
-    primary_filter: str | None = None
+    # A plain name: it becomes part of a query, and profiles are anybody's.
+    primary_filter: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     ebv: str | None = None
     extendedness: str | None = None
     dereddened: bool = False

@@ -150,6 +150,7 @@ def test_ten_lines_are_a_profile_of_ones_own(tmp_path):
     ("ra: RA", "ra_column: RA", "line 3: ra_column"), ("{B}", "I", "names no band"),
     ("auto:", "a b:", "letters and digits"), ("bands: [g, r, i]", "bands: []", "line 5: bands"),
     ("schema: 1", "schema: 1\nkey: dp1", "line 2: key"),
+    ("schema: 1", "schema: 1\nprimary_filter: '@x.y() or z'", "line 2: primary_filter"),
 ])
 def test_a_mistake_in_a_profile_of_ones_own_is_told_with_its_line(tmp_path, old, new, told):
     file = tmp_path / "deep_field.yaml"

@@ -16,6 +16,7 @@ from pz_tsm_core.dust.sfd import sfd_files
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build, checked
+from pz_tsm_core.model.photometry import PhotometryPolicy
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.retrieval import Wanted
@@ -174,30 +175,34 @@ def _check_redshifts(redshifts: Redshifts, check: _Check) -> None:
 
 def _check_matching(recipe: Recipe, catalog: ObjectCatalog, check: _Check) -> None:
     """What only a recipe with an object catalogue must have."""
-    photometry = recipe.photometry
     release = check.passes(("catalog", "release"), lambda: find_release(catalog.release),
                            inside=is_own(catalog.release))
     schema = check.passes(("catalog", "path"), lambda: catalog_schema(catalog.path))
     selection = check.passes(("select",), lambda: parse_selection(recipe.select), inside=True)
     if release:
-        bands = check.passes(("photometry",),
-                             lambda: release.columns_for(photometry.flux, photometry.bands))
-        check.passes(("photometry", "dereddening", "map"),
-                     lambda: require_reddened(release, photometry))
-        if schema is not None and bands:
-            check.passes(("catalog", "path"), lambda: require_objects(release, schema.names))
-            check.passes(("photometry", "flux"),
-                         lambda: require_fluxes(release, photometry, schema.names))
-            if selection:
-                check.passes(("photometry",), lambda: _distinct(recipe, catalog, release, schema))
+        _check_fluxes(release, recipe.photometry, schema, check)
     if schema is not None:
         check.passes(("catalog", "columns"), lambda: require_columns(catalog.columns, schema.names))
-        if selection:
-            rows = rows_before_cuts(schema, schema.names, photometry)
-            check.passes(("select",), lambda: _fits(selection, rows), inside=True)
-    if photometry.dereddening.map == "sfd":
+    if schema is not None and selection:
+        rows = rows_before_cuts(schema, schema.names, recipe.photometry)
+        check.passes(("select",), lambda: _fits(selection, rows), inside=True)
+        if release and not check.problems.found:
+            check.passes(("photometry",), lambda: _distinct(recipe, catalog, release, schema))
+    dereddening = recipe.photometry.dereddening
+    if dereddening.map == "sfd":
         check.passes(("photometry", "dereddening", "directory"),
-                     lambda: sfd_files(photometry.dereddening.directory))
+                     lambda: sfd_files(dereddening.directory))
+
+
+def _check_fluxes(
+    release: Release, policy: PhotometryPolicy, schema: pa.Schema | None, check: _Check
+) -> None:
+    """Whether the release, and then the catalogue, has the fluxes that are asked for."""
+    known = check.passes(("photometry",), lambda: release.columns_for(policy.flux, policy.bands))
+    check.passes(("photometry", "dereddening", "map"), lambda: require_reddened(release, policy))
+    if known and schema is not None:
+        check.passes(("catalog", "path"), lambda: require_objects(release, schema.names))
+        check.passes(("photometry", "flux"), lambda: require_fluxes(release, policy, schema.names))
 
 
 def _distinct(

@@ -12,7 +12,8 @@ import pytest
 from pz_tsm_core.model.photometry import SOFTENING_NJY, PhotometryPolicy, SelectPolicy
 from pz_tsm_core.model.release import FluxColumns, Release
 from pz_tsm_core.model.schema import photometric_columns
-from pz_tsm_core.ops.photometry import DROPPED, Account, BandFlux, add_photometry
+from pz_tsm_core.ops.measured import BandFlux
+from pz_tsm_core.ops.photometry import DROPPED, Account, add_photometry
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "reference" / "photometry.md").read_text("utf-8")

@@ -23,14 +23,8 @@ from pz_tsm_core.ops.fluxes import (
     magnitude,
     magnitude_error,
 )
-from pz_tsm_core.ops.photometry import (
-    Account,
-    BandFlux,
-    add_photometry,
-    correct_batches,
-    corrected_schema,
-    fluxes_of,
-)
+from pz_tsm_core.ops.measured import BandFlux, fluxes_of
+from pz_tsm_core.ops.photometry import Account, add_photometry, correct_batches, corrected_schema
 
 BANDS = [BandFlux("i", "i_flux", "i_err")]
 POLICY = PhotometryPolicy(bands=("i",))

@@ -22,6 +22,7 @@ from tasks.neighbors import neighbors
 from tasks.partition import partition
 from tasks.report import report
 from tasks.retrieve import retrieve
+from tasks.select import select
 from tasks.split import split
 from tasks.stage import StageTask
 from tasks.standardize import standardize
@@ -106,12 +107,14 @@ def _make_training_set(recipe: Recipe, pins: Pins, do: Do) -> Any:
     matches = do(
         crossmatch,
         galaxies=galaxies, near=near, catalog=pins.catalog, release=pins.release,
-        photometry=recipe.photometry, policy=recipe.match, cluster=recipe.cluster,
+        policy=recipe.match, cluster=recipe.cluster,
     )
     corrected = do(
         correct,
         matches=matches, release=pins.release, policy=recipe.photometry, dust=pins.dust,
     )
+    if not recipe.select.does_nothing:
+        corrected = do(select, corrected=corrected, policy=recipe.select)
     divided = do(split, corrected=corrected, policy=recipe.split)
     return do(
         export,

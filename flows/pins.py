@@ -8,22 +8,23 @@ and no other stage made is found and read here, so that all mistakes are reporte
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.origins import Origins, Source
 from pz_tsm_core.dust import dust_digests
-from pz_tsm_core.errors import Code, Problem, Problems, nearest
+from pz_tsm_core.errors import Code, Problem, Problems, TsmError, nearest
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, strictest
 from pz_tsm_core.model.pins import CatalogPin, DustPin
-from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.product import ProductKind
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe
 from pz_tsm_core.model.release import Release
+from pz_tsm_core.ops.object_columns import columns_needed
 from pz_tsm_core.recipes import check_recipe
-from pz_tsm_core.releases import get_release, release_keys
-from pz_tsm_core.sky.catalog import pin_catalog
+from pz_tsm_core.releases import find_release
+from pz_tsm_core.sky.catalog import catalog_schema, pin_catalog
 from pz_tsm_core.store import Store
 from tasks.fetch import label_of
 
@@ -63,7 +64,7 @@ def pin(recipe: Recipe, store: Store, *, allow_unfetched: bool = False) -> Pins:
     problems.extend(_strangers(recipe, pins))
     problems.raise_if_any()
     if recipe.catalog:
-        pins = replace(pins, **_sky(recipe.catalog, recipe.photometry))
+        pins = replace(pins, **_sky(recipe, recipe.catalog))
     store.products.check(recipe.name, product_kind(recipe), _access_of(pins))
     return pins
 
@@ -79,19 +80,19 @@ def _access_of(pins: Pins) -> Access:
     return strictest(each.access for each in inputs if each)
 
 
-def _sky(catalog: ObjectCatalog, photometry: PhotometryPolicy) -> dict[str, Any]:
-    digest = pin_catalog(catalog.path)
-    dust = photometry.dereddening
-    return {
-        "release": get_release(catalog.release),
-        "catalog": CatalogPin(path=catalog.path, digest=digest, access=_access(catalog)),
-        "dust": DustPin(choice=dust, digests=dust_digests(dust)),
-    }
+def _sky(recipe: Recipe, catalog: ObjectCatalog) -> dict[str, Any]:
+    release, dust = find_release(catalog.release), recipe.photometry.dereddening
+    columns = columns_needed(release, recipe.photometry, recipe.select, extra=catalog.columns,
+                             known=catalog_schema(catalog.path).names)
+    pinned = CatalogPin(path=catalog.path, digest=pin_catalog(catalog.path),
+                        columns=tuple(columns), access=_access(catalog, release))
+    return {"release": release, "catalog": pinned,
+            "dust": DustPin(choice=dust, digests=dust_digests(dust))}
 
 
-def _access(catalog: ObjectCatalog) -> Access:
+def _access(catalog: ObjectCatalog, release: Release) -> Access:
     """Who may see the catalogue: as the recipe says, else as its release's data rights say."""
-    right = get_release(catalog.release).data_rights
+    right = release.data_rights
     return catalog.access or (Access(kind="rights", name=right) if right else PUBLIC)
 
 
@@ -124,8 +125,10 @@ def _forbidden(recipe: Recipe, store: Store) -> Iterator[Problem]:
     named = [(each.file, each.access) for each in (*redshifts.surveys, *redshifts.tables)
              if each.file]
     named += [(label_of(each), each.access) for each in redshifts.surveys if each.fetched]
-    if recipe.catalog and recipe.catalog.release in release_keys():
-        named.append((recipe.catalog.path, _access(recipe.catalog)))
+    if recipe.catalog:
+        with suppress(TsmError):  # a release that is none is told by `check_recipe`
+            release = find_release(recipe.catalog.release)
+            named.append((recipe.catalog.path, _access(recipe.catalog, release)))
     for path, access in named:
         if not access.admits(store.principal):
             yield Problem(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         propose_recipe,
         put,
         read,
+        select,
         show_survey,
         split,
         standardize,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TsmError", "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch",
     "homogenize", "list_products", "list_surveys", "magnitudes", "match", "match_catalogs",
-    "open_product", "own_survey", "propose_recipe", "put", "read", "show_survey", "split",
+    "open_product", "own_survey", "propose_recipe", "put", "read", "select", "show_survey", "split",
     "standardize", "write",
 ]
 

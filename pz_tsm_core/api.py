@@ -5,7 +5,7 @@ Every function takes a pandas, astropy or Arrow table and gives back one of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,25 +23,25 @@ from pz_tsm_core.files import expanded
 from pz_tsm_core.frames import like, to_arrow
 from pz_tsm_core.model.combining import CombinePolicy, Preset
 from pz_tsm_core.model.document import Document, checked
-from pz_tsm_core.model.policy import (
+from pz_tsm_core.model.photometry import (
+    BANDS,
     NJY_ZERO_POINT,
-    ClusterPolicy,
-    Dereddening,
-    MatchPolicy,
     PhotometryPolicy,
-    SplitPolicy,
+    SelectPolicy,
 )
+from pz_tsm_core.model.policy import ClusterPolicy, Dereddening, MatchPolicy, SplitPolicy
 from pz_tsm_core.model.quality import Quality
 from pz_tsm_core.model.recipe import UserTable
 from pz_tsm_core.model.schema import described
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops import combine as combining
-from pz_tsm_core.ops import photometry
+from pz_tsm_core.ops import photometry, selection
 from pz_tsm_core.ops import split as splitting
 from pz_tsm_core.ops import standardize as standardizing
+from pz_tsm_core.ops.object_columns import columns_needed, require_columns, require_fluxes
 from pz_tsm_core.products import list_products, open_product, put
 from pz_tsm_core.propose import propose_recipe
-from pz_tsm_core.releases import get_release
+from pz_tsm_core.releases import find_release
 from pz_tsm_core.retrieval import fetch
 from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import survey_of_table
@@ -49,7 +49,8 @@ from pz_tsm_core.surveys import survey_of_table
 __all__ = [
     "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch", "homogenize",
     "list_products", "list_surveys", "magnitudes", "match", "match_catalogs", "open_product",
-    "own_survey", "propose_recipe", "put", "read", "show_survey", "split", "standardize", "write",
+    "own_survey", "propose_recipe", "put", "read", "select", "show_survey", "split", "standardize",
+    "write",
 ]
 
 
@@ -236,7 +237,9 @@ def match(
     catalog: str | Path,
     *,
     release: str = "dp1",
-    flux: str = "cModel",
+    flux: str | Sequence[str] = "cModel",
+    bands: Sequence[str] = BANDS,
+    columns: Sequence[str] = (),
     workers: int = 2,
     **policy: Any,
 ) -> Any:
@@ -246,6 +249,9 @@ def match(
     ----------
     galaxies : as `combine` leaves them
     catalog : a HATS catalogue or collection: a folder, https:// or s3://
+    release : key of a profile, or a YAML file of your own that says which column is what
+    flux, bands : one kind of flux or several, in these bands
+    columns : of the catalogue, to come along
     workers : threads
     policy : any choice of `match:` in a recipe, such as `radius_arcsec=0.75`, `unique=False`,
         `n_neighbors=3`, `how="left"` or `offsets="fit"`; all of them are told in
@@ -254,12 +260,17 @@ def match(
     from pz_tsm_core.sky.match import match_galaxies
     from pz_tsm_core.sky.objects import open_objects
 
-    profile = get_release(release)
+    profile, objects = find_release(release), open_objects(str(catalog))
+    known = objects.schema.names
+    photometric = checked(PhotometryPolicy, flux=flux, bands=tuple(bands))
+    wanted = columns_needed(profile, photometric, SelectPolicy(), extra=columns, known=known)
+    require_fluxes(profile, photometric, known)
+    require_columns(wanted, known)
     table = match_galaxies(
         to_arrow(galaxies),
-        open_objects(str(catalog)),
+        objects,
         release=profile,
-        columns=profile.columns_for(flux),
+        columns=wanted,
         policy=checked(MatchPolicy, **policy),
         cluster=checked(ClusterPolicy, workers=workers),
     )
@@ -270,44 +281,75 @@ def magnitudes(
     matches: Any,
     *,
     release: str = "dp1",
-    flux: str = "cModel",
+    flux: str | Sequence[str] = "cModel",
+    bands: Sequence[str] = BANDS,
+    values: str | Sequence[str] = "magnitude",
     dust_map: str | None = None,
     dust_maps: str | Path | None = None,
     coefficients: str | Mapping[str, float] = "desc_dc2",
     scale: float = 1.0,
     zero_point: float = NJY_ZERO_POINT,
+    **policy: Any,
 ) -> Any:
     """Append AB magnitudes, dereddened if there is a dust map.
 
     Parameters
     ----------
+    values : "magnitude", or a list with "flux" (dereddened, nJy) and "asinh" as well
     dust_map : "sfd", "csfd", "planck", "gnilc", "catalog" for the release's own E(B-V), or "none";
         by default "sfd" where `dust_maps` says where it lies, else "none"
     dust_maps : folder of the maps, as dustmaps lays them out; by default the one to which
         `tsm dustmaps fetch` brings them
     coefficients : "desc_dc2", "lsst_dm" or "sf11", or A / E(B-V) by band
     scale : by which the E(B-V) of the map is multiplied
+    policy : any other choice of `photometry:` in a recipe, such as `flagged="keep"`,
+        `not_detected="limit"` or `min_snr=5`; all of them are told in docs/reference/photometry.md
 
     Raises
     ------
     TsmError
-        `recipe.bad-value` for a map and coefficients that do not go together.
+        `recipe.bad-value` for a map and coefficients that do not go together; `dust.twice` for
+        rows, or a release, whose fluxes are dereddened already.
     """
     named = isinstance(coefficients, str)
     dereddening = checked(
         Dereddening, map=dust_map or ("sfd" if dust_maps else "none"),
         coefficients=coefficients if named else "custom",
         values={} if named else coefficients, scale=scale, directory=str(dust_maps or ""))
-    policy = checked(PhotometryPolicy, flux=flux, dereddening=dereddening, zero_point=zero_point)
-    profile = get_release(release)
-    check_dust(policy, profile)
-    table = to_arrow(matches)
+    chosen = checked(PhotometryPolicy, flux=flux, bands=tuple(bands), values=values,
+                     dereddening=dereddening, zero_point=zero_point, **policy)
+    profile = find_release(release)
+    check_dust(chosen, profile)
     batches = photometry.correct_batches(
-        # A table without rows has no batches, but still gains its columns.
-        table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)],
-        profile, policy, open_dust(dereddening),
-    )
+        _batches(matches), profile, chosen, open_dust(dereddening))
     return like(pa.Table.from_batches(batches), matches)
+
+
+def select(
+    table: Any, *, keep: Sequence[str] = (), columns: Mapping[str, str] | None = None
+) -> Any:
+    """Let go of the rows of which a condition is not true, and append computed columns.
+
+    Parameters
+    ----------
+    keep : conditions in the language of flag rules, such as "mag_i < 25.3"; one over a missing
+        value is not true
+    columns : formulas by the name of their column
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"mag_g": [22.0, 24.5, None], "mag_r": [21.0, 24.0, 20.0]})
+    >>> select(rows, columns={"g_r": "mag_g - mag_r"}, keep=["g_r < 0.8"])["g_r"].tolist()
+    [0.5]
+    """
+    policy = checked(SelectPolicy, keep=tuple(keep), columns=dict(columns or {}))
+    return like(pa.Table.from_batches(selection.select_batches(_batches(table), policy)), table)
+
+
+def _batches(table: Any) -> list[pa.RecordBatch]:
+    """The rows in batches; a table without rows has one, and so still gains its columns."""
+    rows = to_arrow(table)
+    return rows.to_batches() or [pa.RecordBatch.from_pylist([], rows.schema)]
 
 
 def split(table: Any, seed: int = 2026, **fractions: float) -> Any:

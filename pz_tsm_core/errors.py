@@ -60,6 +60,7 @@ class Code(StrEnum):
     MATCH_EMPTY = "match.empty", "redshifts and objects of which none match"
     DUST_MAP = "dust.map", "a dust map that is missing or unreadable"
     DUST_TWICE = "dust.twice", "fluxes or magnitudes that are dereddened already"
+    SELECT_EMPTY = "select.empty", "cuts, or drops by photometry, that leave no row"
     STORE_ACCESS = "store.access", "data that the principal may not see"
     STORE_CORRUPT = "store.corrupt", "an artifact that differs from its manifest"
     STORE_MISSING = "store.missing", "an artifact that the store lacks"

@@ -9,19 +9,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import ValidationError
 
 from pz_tsm_core.dust import get_map, map_keys, mistakes
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.document import Document, Loc, build, checked
-from pz_tsm_core.model.policy import PhotometryPolicy
+from pz_tsm_core.model.photometry import PhotometryPolicy
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.model.survey import Survey
-from pz_tsm_core.releases import get_release
-from pz_tsm_core.sky.catalog import is_hats, is_remote, require_hats
+from pz_tsm_core.ops.object_columns import (
+    columns_needed,
+    require_columns,
+    require_distinct,
+    require_fluxes,
+    require_objects,
+    rows_before_cuts,
+)
+from pz_tsm_core.ops.photometry import require_reddened
+from pz_tsm_core.ops.selection import Selection, parse_selection, selection_problems
+from pz_tsm_core.releases import find_release, is_own
+from pz_tsm_core.sky.catalog import catalog_schema, is_hats, is_remote
 from pz_tsm_core.surveys import get_survey, own_definition, own_surveys, survey_keys
 
 
@@ -86,6 +97,8 @@ def resolve_paths(recipe: Recipe, root: Path) -> Recipe:
         content["redshifts"]["survey_path"] = absolute(content["redshifts"]["survey_path"])
     if content["catalog"] and not is_remote(content["catalog"]["path"]):
         content["catalog"]["path"] = absolute(content["catalog"]["path"])
+        if is_own(content["catalog"]["release"]):
+            content["catalog"]["release"] = absolute(content["catalog"]["release"])
     dereddening = content["photometry"]["dereddening"]
     if dereddening["directory"]:
         dereddening["directory"] = absolute(dereddening["directory"])
@@ -134,7 +147,7 @@ def check_recipe(
     check = _Check(where)
     _check_redshifts(recipe.redshifts, check)
     if recipe.catalog:
-        _check_matching(recipe.catalog, recipe.photometry, check)
+        _check_matching(recipe, recipe.catalog, check)
     return check.problems.found
 
 
@@ -160,14 +173,46 @@ def _check_redshifts(redshifts: Redshifts, check: _Check) -> None:
                                remedy="call your table something else")
 
 
-def _check_matching(catalog: ObjectCatalog, photometry: PhotometryPolicy, check: _Check) -> None:
+def _check_matching(recipe: Recipe, catalog: ObjectCatalog, check: _Check) -> None:
     """What only a recipe with an object catalogue must have."""
-    if release := check.passes(("catalog", "release"), lambda: get_release(catalog.release)):
-        check.passes(("photometry",),
-                     lambda: release.columns_for(photometry.flux, photometry.bands))
-    if not is_remote(catalog.path):  # else it is asked when it is pinned
-        check.passes(("catalog", "path"), lambda: require_hats(catalog.path))
-    _check_dust(photometry, release, check)
+    release = check.passes(("catalog", "release"), lambda: find_release(catalog.release),
+                           inside=is_own(catalog.release))
+    schema = check.passes(("catalog", "path"), lambda: catalog_schema(catalog.path))
+    selection = check.passes(("select",), lambda: parse_selection(recipe.select), inside=True)
+    if release:
+        _check_fluxes(release, recipe.photometry, schema, check)
+    if schema is not None:
+        check.passes(("catalog", "columns"), lambda: require_columns(catalog.columns, schema.names))
+    if schema is not None and selection:
+        rows = rows_before_cuts(schema, schema.names, recipe.photometry)
+        check.passes(("select",), lambda: _fits(selection, rows), inside=True)
+        if release and not check.problems.found:
+            check.passes(("photometry",), lambda: _distinct(recipe, catalog, release, schema))
+    _check_dust(recipe.photometry, release, check)
+
+
+def _check_fluxes(
+    release: Release, policy: PhotometryPolicy, schema: pa.Schema | None, check: _Check
+) -> None:
+    """Whether the release, and then the catalogue, has the fluxes that are asked for."""
+    known = check.passes(("photometry",), lambda: release.columns_for(policy.flux, policy.bands))
+    check.passes(("photometry", "dereddening", "map"), lambda: require_reddened(release, policy))
+    if known and schema is not None:
+        check.passes(("catalog", "path"), lambda: require_objects(release, schema.names))
+        check.passes(("photometry", "flux"), lambda: require_fluxes(release, policy, schema.names))
+
+
+def _distinct(
+    recipe: Recipe, catalog: ObjectCatalog, release: Release, schema: pa.Schema
+) -> None:
+    columns = columns_needed(release, recipe.photometry, recipe.select, extra=catalog.columns,
+                             known=schema.names)
+    require_distinct(rows_before_cuts(schema, columns, recipe.photometry))
+
+
+def _fits(selection: Selection, rows: pa.Schema) -> None:
+    if problems := selection_problems(selection, rows):
+        raise TsmError(*problems)
 
 
 def _check_dust(photometry: PhotometryPolicy, release: Release | None, check: _Check) -> None:

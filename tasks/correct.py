@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from typing import Any
 
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
+from pz_tsm_core.model.photometry import NJY_ZERO_POINT, PhotometryPolicy
 from pz_tsm_core.model.pins import DustPin
-from pz_tsm_core.model.policy import PhotometryPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.stages import CORRECT
 from pz_tsm_core.store import Draft, Store
@@ -18,7 +18,10 @@ def request(
 ) -> StageRequest:
     """The matches, the photometric policy, and the bytes of dust map and coefficients."""
     # Where the dust map lies has no say in what it holds.
-    choices = policy.model_dump(mode="json", exclude={"dereddening": {"directory"}})
+    hidden: dict[str, Any] = {"dereddening": {"directory"}}
+    if "asinh" not in policy.values:
+        hidden["softening_njy"] = True
+    choices = policy.model_dump(mode="json", exclude=hidden)
     return CORRECT.request(
         {"matches": [matches]}, data={"release": release.digest, **dust.digests}, policy=choices
     )
@@ -36,11 +39,17 @@ def correct(
 ) -> None:
     """Append E(B-V), magnitudes and their errors, batch by batch."""
     from pz_tsm_core.dust import open_dust
-    from pz_tsm_core.ops.photometry import correct_batches
+    from pz_tsm_core.ops.photometry import Account, correct_batches
+    from pz_tsm_core.ops.selection import require_rows
 
+    account = Account()
     batches = store.batches(matches, "matches")
-    without: Counter[str] = Counter()
-    corrected = correct_batches(batches, release, policy, open_dust(dust.choice), without=without)
-    rows = draft.write_table("corrected", corrected)
-    draft.count("rows without magnitude", without)
-    draft.rows(taken=rows, given=rows)
+    draft.write_table("corrected", correct_batches(
+        batches, release, policy, open_dust(dust.choice), account=account))
+    require_rows("photometry", account.taken, account.given, account.dropped)
+    for what, bands in account.counts.items():
+        draft.count(what, bands)
+    if policy.zero_point != NJY_ZERO_POINT:
+        draft.note("zero_point", f"{policy.zero_point} as the recipe says; {NJY_ZERO_POINT} is AB "
+                                 "for nJy")
+    draft.rows(taken=account.taken, given=account.given, dropped=account.dropped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.pins import CatalogPin
-from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy, PhotometryPolicy
+from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.stages import CROSSMATCH
 from pz_tsm_core.store import Draft, Store
@@ -18,15 +18,13 @@ def request(
     near: ArtifactRef,
     catalog: CatalogPin,
     release: Release,
-    photometry: PhotometryPolicy,
     policy: MatchPolicy,
 ) -> StageRequest:
     """The galaxies and the objects near them, which columns of these, and how to choose."""
-    columns = release.columns_for(photometry.flux, photometry.bands)
     return CROSSMATCH.request(
         {"galaxies": [galaxies], "near": [near]},
         data={"catalog": catalog.digest, "release": release.digest},
-        policy={"unique": policy.unique, "how": policy.how, "columns": columns},
+        policy={"unique": policy.unique, "how": policy.how, "columns": list(catalog.columns)},
         access=catalog.access,
     )
 
@@ -40,7 +38,6 @@ def crossmatch(
     near: ArtifactRef,
     catalog: CatalogPin,
     release: Release,
-    photometry: PhotometryPolicy,
     policy: MatchPolicy,
     cluster: ClusterPolicy,
 ) -> None:
@@ -53,7 +50,7 @@ def crossmatch(
         open_objects(catalog.path),
         store.read_table(near, "neighbors"),
         release=release,
-        columns=release.columns_for(photometry.flux, photometry.bands),
+        columns=catalog.columns,
         policy=policy,
         cluster=cluster,
         n_galaxies=store.manifest(galaxies).table_rows["galaxies"],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # `tsm plan` reads this module and must not wait for matplotl
 
 #: What has no say in the result, and what has none without an object catalogue.
 _SILENT = {"cluster", "fetch"}
-_OF_TRAINING_SETS = {"match", "photometry", "split", "output"}
+_OF_TRAINING_SETS = {"match", "photometry", "select", "split", "output"}
 
 
 def request(
@@ -54,6 +54,7 @@ def shown(recipe: Recipe) -> dict[str, Any]:
     content["redshifts"] = {key: value for key, value in redshifts.items()
                             if value and key not in _SILENT}
     if recipe.catalog:
+        catalog["release"] = PurePath(catalog["release"]).name
         del content["output"]["directory"], content["photometry"]["dereddening"]["directory"]
     return dict(content)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 _LISTED = 2_000
 _SURVEYS = Path(__file__).parents[1] / "surveys" / "data"
 _DUST_MAPS = Path(__file__).parents[1] / "dust" / "maps.yaml"
+_RELEASES = Path(__file__).parents[1] / "releases" / "data"
 
 
 def recipes(incomplete: str) -> Iterator[str]:
@@ -34,6 +35,13 @@ def dust_maps(incomplete: str) -> Iterator[str]:
 
     named = yaml.safe_load(_DUST_MAPS.read_text("utf-8"))["maps"]
     return (name for name in named if name.startswith(incomplete))
+
+
+def releases(incomplete: str) -> Iterator[str]:
+    """Keys of the profiles of object catalogues, and YAML files."""
+    keys = sorted(path.stem for path in _RELEASES.glob("*.yaml"))
+    yield from (key for key in keys if key.startswith(incomplete))
+    yield from recipes(incomplete)
 
 
 def policies(incomplete: str) -> Iterator[str]:

@@ -10,13 +10,24 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Any
 
-from pz_tsm_core.cli import combine, dustmaps, fetch, inspect, match, mock, new, products, surveys
+from pz_tsm_core.cli import (
+    combine,
+    dustmaps,
+    fetch,
+    inspect,
+    match,
+    mock,
+    new,
+    products,
+    releases,
+    surveys,
+)
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.errors import Code, TsmError, refuse
 
 #: Modules whose import adds their commands to `app`.
-COMMANDS = (mock, new, combine, match, inspect, surveys, fetch, dustmaps, products)
+COMMANDS = (mock, new, combine, match, inspect, surveys, releases, fetch, dustmaps, products)
 
 
 def main() -> None:

@@ -86,6 +86,10 @@ COMMANDS = {
         "tsm surveys explain vandels sky/surveys/vandels.parquet",
         "tsm surveys explain my_vandels.survey.yaml sky/surveys/vandels.parquet --json",
     )),
+    "releases": Shown(Panel.LOOK, (
+        "tsm releases",
+        "tsm releases dp1 --catalog sky/object_collection",
+    )),
     "fetch": Shown(Panel.STORE, online=(
         "tsm fetch vandels gama_dr4",
         "tsm fetch desi_dr1 --region ecdfs --rows 1000",

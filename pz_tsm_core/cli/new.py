@@ -39,7 +39,8 @@ def recipe(  # noqa: PLR0917 - typer calls it by keywords
         help="Folder of the LSST Object catalogue; without it the recipe ends with one row a "
              "galaxy.", autocompletion=completion.files)] = None,
     release: Annotated[str | None, typer.Option(
-        help="Release of the catalogue. (default: told by its columns)")] = None,
+        help="Release of the catalogue: dp02, dp1, dp2, generic, or a YAML file of your own. "
+             "(default: told by its columns)")] = None,
     dust: Annotated[Path | None, typer.Option(
         help="Folder of the dust maps. (default: dust beside the catalogue, or the one of "
         "tsm dustmaps)",

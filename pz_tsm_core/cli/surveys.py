@@ -19,8 +19,8 @@ from pz_tsm_core.cli.options import (
     SurveyPathOption,
     opened,
 )
-from pz_tsm_core.cli.table import print_table
-from pz_tsm_core.errors import Code, TsmError, printable, refuse
+from pz_tsm_core.cli.table import print_page
+from pz_tsm_core.errors import Code, TsmError, refuse
 
 if TYPE_CHECKING:
     from pz_tsm_core.display.page import Page
@@ -62,7 +62,7 @@ def list_(
     from pz_tsm_core.display.surveys import list_surveys
 
     at = opened(store, principal, right)
-    _print(list_surveys(survey_path=survey_path, store=at), as_json)
+    print_page(list_surveys(survey_path=survey_path, store=at), as_json)
 
 
 @surveys.command(**shown("surveys search"))
@@ -92,7 +92,7 @@ def search(  # noqa: PLR0917 - typer calls it by keywords
     """
     from pz_tsm_core.display.surveys import list_surveys
 
-    _print(list_surveys(
+    print_page(list_surveys(
         " ".join(words or ()), at=at, radius=radius, z=_range(z), instrument_type=type_,
         facility=facility, survey_path=survey_path, store=opened(store, principal, right)), as_json)
 
@@ -117,7 +117,7 @@ def show(  # noqa: PLR0917
         typer.echo(as_bibtex(find_survey(survey, survey_path).citation), nl=False)
     else:
         at = opened(store, principal, right)
-        _print(show_survey(survey, survey_path=survey_path, store=at), as_json)
+        print_page(show_survey(survey, survey_path=survey_path, store=at), as_json)
 
 
 @surveys.command(**shown("surveys check"))
@@ -156,7 +156,7 @@ def check(
             {"code": each.code.value, "where": each.where, "found": each.found,
              "expected": each.expected, "remedy": each.remedy} for each in error.problems]}))
         raise typer.Exit(1) from None
-    _print(page, as_json)
+    print_page(page, as_json)
 
 
 def _check_live(files: list[Path], *, as_json: bool) -> None:
@@ -164,7 +164,7 @@ def _check_live(files: list[Path], *, as_json: bool) -> None:
     from pz_tsm_core.display.live import check_live
 
     page, problems = check_live(*map(str, files))
-    _print(page, as_json)
+    print_page(page, as_json)
     if problems:
         raise TsmError(*problems)
 
@@ -199,7 +199,7 @@ def explain(  # noqa: PLR0917 - typer calls it by keywords
     from pz_tsm_core.display.rules import explain_flags
 
     at = opened(store, principal, right)
-    _print(explain_flags(table, survey, survey_path=survey_path, store=at), as_json)
+    print_page(explain_flags(table, survey, survey_path=survey_path, store=at), as_json)
 
 
 def _range(text: str | None) -> tuple[float, float] | None:
@@ -211,18 +211,3 @@ def _range(text: str | None) -> tuple[float, float] | None:
         raise refuse(Code.VALUE_RANGE, "--z", found=f"`{text}`", expected="FROM:TO, as in 0.5:1.2",
                      remedy="write two numbers and a colon") from None
     return low, high
-
-
-def _print(page: Page, as_json: bool) -> None:  # noqa: FBT001 - an option handed on
-    """A page as lines and tables, nothing in it that a terminal would obey; or as JSON."""
-    if as_json:
-        typer.echo(json.dumps(page.to_json(), allow_nan=False))
-        return
-    typer.echo(printable(page.title))
-    for name, text in page.said.items():
-        typer.echo(printable(f"{name:<17}{text}"))
-    for grid in page.grids.values():
-        typer.echo()
-        if grid.title:
-            typer.echo(printable(grid.title))
-        print_table(grid.headings, grid.texts, right=grid.right)

@@ -1,12 +1,17 @@
-"""Tables for people: drawn on a terminal, in plain aligned columns elsewhere."""
+"""Pages and tables for people: drawn on a terminal, in plain aligned columns elsewhere."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from pz_tsm_core.errors import printable
+
+if TYPE_CHECKING:
+    from pz_tsm_core.display.page import Page
 
 
 def print_table(
@@ -43,3 +48,18 @@ def _drawn(
     for line in lines:
         table.add_row(*line)
     return table
+
+
+def print_page(page: Page, as_json: bool) -> None:  # noqa: FBT001 - an option handed on
+    """A page as lines and tables, nothing in it that a terminal would obey; or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(page.to_json(), allow_nan=False))
+        return
+    typer.echo(printable(page.title))
+    for name, text in page.said.items():
+        typer.echo(printable(f"{name:<17}{text}"))
+    for grid in page.grids.values():
+        typer.echo()
+        if grid.title:
+            typer.echo(printable(grid.title))
+        print_table(grid.headings, grid.texts, right=grid.right)

@@ -15,7 +15,8 @@ from pz_tsm_core.dust.pairs import NO_MAP, mistakes
 from pz_tsm_core.dust.reading import open_map, read_ebv
 from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.model.artifact import sha256_of
-from pz_tsm_core.model.policy import Dereddening, PhotometryPolicy
+from pz_tsm_core.model.photometry import PhotometryPolicy
+from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import object_column
 

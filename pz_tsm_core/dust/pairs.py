@@ -8,7 +8,7 @@ from dataclasses import replace
 from pz_tsm_core.dust.coefficients import get_coefficients
 from pz_tsm_core.dust.maps import SFD_TO_TRUE, EbvScale, get_map, get_reddening
 from pz_tsm_core.errors import Code, Problem, TsmError
-from pz_tsm_core.model.policy import PhotometryPolicy
+from pz_tsm_core.model.photometry import PhotometryPolicy
 from pz_tsm_core.model.release import Release
 
 #: Factors this near to 0.86, or its inverse, are meant to be it.

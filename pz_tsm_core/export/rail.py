@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from pz_tsm_core.errors import Code, refuse
 
 GROUP = "photometry"
 
-#: RAIL's `nondetect_val`: a magnitude of a source that was observed and not detected.
+#: RAIL's `nondetect_val`: the magnitude of what was observed and not detected.
 NONDETECTION = 99.0
+#: RAIL's `nonobserved_val`: the magnitude of what was not observed, or not measured.
+NONOBSERVATION = -99.0
 
 #: Columns beside the magnitudes, ours -> RAIL's (rail.core.common_params).
 _NAMES = {
@@ -31,17 +33,37 @@ _NAMES = {
     "quality": "quality",
     "ebv_applied": "ebv_applied",
 }
+#: Stands in `det_{band}` for null.
+UNMEASURED = -1
 _CHUNK = 16_384
 
 
+#: Columns of a band, ours -> RAIL's; the others keep their names.
+_OF_BANDS = {"mag": "mag_{}_lsst", "mag_err": "mag_err_{}_lsst"}
+_KEPT = ("flux", "flux_err", "asinh", "asinh_err", "snr", "det")
+
+
 def rail_names(columns: Sequence[str], object_id: str = "objectId") -> dict[str, str]:
-    """Name of the dataset for each column that RAIL's stages know; the others stay behind."""
-    bands = [column.removeprefix("mag_err_") for column in columns if column.startswith("mag_err_")]
+    """Name of the dataset for each column that RAIL's stages know; the others stay behind.
+
+    Whatever `correct` adds comes along: of the first kind of flux under RAIL's names, of others
+    under ours.
+    """
     names = {object_id: "object_id", **_NAMES}
-    for band in bands:
-        names[f"mag_{band}"] = f"mag_{band}_lsst"
-        names[f"mag_err_{band}"] = f"mag_err_{band}_lsst"
+    for band, kind in _magnitudes(columns):
+        end = f"{band}_{kind}" if kind else band
+        for name, dataset in _OF_BANDS.items():
+            names[f"{name}_{end}"] = f"{name}_{end}" if kind else dataset.format(band)
+        names |= {f"{name}_{end}": f"{name}_{end}" for name in _KEPT}
     return {column: name for column, name in names.items() if column in columns}
+
+
+def _magnitudes(columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Band and kind of flux of every magnitude; no kind for the first."""
+    for column in columns:
+        if column.startswith("mag_err_"):
+            band, _, kind = column.removeprefix("mag_err_").partition("_")
+            yield band, kind
 
 
 def write_rail(
@@ -54,8 +76,9 @@ def write_rail(
 ) -> dict[str, int]:
     """Write one file for each part of column `split`; return how many rows each part got.
 
-    Non-detections (null magnitudes) are written as 99.0, other nulls as NaN. Memory holds one
-    batch. The files hold no time or path: equal rows in equal order give equal datasets.
+    Null magnitudes are written as 99.0 where `det_{band}` says that there was no detection, as
+    -99.0 where there was no measurement; other nulls as NaN. Memory holds one batch. The files
+    hold no time or path: equal rows in equal order give equal datasets.
 
     Parameters
     ----------
@@ -77,7 +100,7 @@ def write_rail(
             for part, file in opened.items():
                 rows = batch if part == "" else batch.filter(pc.equal(batch["split"], part))
                 for column, name in names.items():
-                    _append(file[GROUP][name], _values(rows[column], name))
+                    _append(file[GROUP][name], _values(rows, column))
         return {part: len(file[GROUP]["redshift"]) for part, file in opened.items()}
 
 
@@ -96,9 +119,29 @@ def _append(dataset: h5py.Dataset, values: npt.NDArray[Any]) -> None:
     dataset[start:] = values
 
 
-def _values(array: pa.Array, name: str) -> npt.NDArray[Any]:
+def _values(rows: pa.RecordBatch, column: str) -> npt.NDArray[Any]:
     """Values of a column, nulls as RAIL expects them; integers never pass through float."""
+    array = rows[column]
+    if column.startswith("det_"):
+        array = array.fill_null(UNMEASURED)
     if not array.null_count:
         return np.asarray(array.to_numpy(zero_copy_only=False))
-    fill = NONDETECTION if name.startswith("mag_") else np.nan
-    return np.asarray(array.fill_null(fill).to_numpy(zero_copy_only=False))
+    fill: Any = np.nan
+    if column.startswith("mag_"):
+        fill = pc.if_else(_observed(rows, column), NONDETECTION, NONOBSERVATION)
+    return np.asarray(pc.coalesce(array, fill).to_numpy(zero_copy_only=False))
+
+
+def _observed(rows: pa.RecordBatch, column: str) -> pa.Array:
+    """Whether a null of a magnitude, or of its error, is due to a measurement that found nothing.
+
+    An error that is not known of a magnitude that is counts as one: 99.0 is large enough.
+    """
+    band = column.removeprefix("mag_").removeprefix("err_")
+    detected = f"det_{band}"
+    if detected not in rows.schema.names:  # a table of somebody's own, without the distinction
+        return pa.scalar(value=True)
+    observed = pc.equal(rows[detected], 0)
+    if column.startswith("mag_err_"):
+        observed = pc.or_kleene(observed, pc.is_valid(rows[f"mag_{band}"]))
+    return pc.fill_null(observed, fill_value=False)

@@ -192,6 +192,9 @@ def _fields(model: type[BaseModel], loc: Loc) -> list[str]:
     for part in loc:
         if isinstance(part, int):
             continue
+        if typing.get_origin(current) is dict:  # the part is a key that the writer chose
+            current = typing.get_args(current)[1]
+            continue
         fields = _model_of(current)
         field = next((f for n, f in fields.items() if part in (n, f.alias)), None)
         if field is None:

@@ -15,10 +15,16 @@ class FilePin(Value):
 
 
 class CatalogPin(Value):
-    """A HATS catalogue with the digest of its properties and list of files."""
+    """A HATS catalogue with the digest of its properties and list of files.
+
+    Parameters
+    ----------
+    columns : of it that the stages to come read
+    """
 
     path: str
     digest: Sha256
+    columns: tuple[str, ...]
     access: Access = PUBLIC
 
 

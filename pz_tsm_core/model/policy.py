@@ -14,9 +14,6 @@ Band = Literal["u", "g", "r", "i", "z", "y"]
 #: Rows from which processes are faster than threads.
 PROCESSES_FROM = 10_000_000
 
-#: AB zero point of a flux in nJy: 8.90 (for Jy) + 22.5.
-NJY_ZERO_POINT = 31.4
-
 
 class StandardizePolicy(Value):
     """How a native table becomes standard."""
@@ -82,22 +79,6 @@ class Dereddening(Value):
         if (self.coefficients == "custom") != bool(self.values):
             raise ValueError("`values` by band for `coefficients: custom`, else none")
         return self
-
-
-class PhotometryPolicy(Value):
-    """Which fluxes become which magnitudes."""
-
-    flux: str = "cModel"
-    bands: tuple[Band, ...] = Field(default=("u", "g", "r", "i", "z", "y"), min_length=1)
-    zero_point: float = Field(default=NJY_ZERO_POINT, ge=20, le=40)
-    dereddening: Dereddening = Dereddening()
-
-    @field_validator("bands")
-    @classmethod
-    def _each_once(cls, bands: tuple[Band, ...]) -> tuple[Band, ...]:
-        if len(set(bands)) < len(bands):
-            raise ValueError("every band once")
-        return bands
 
 
 class SplitPolicy(Value):

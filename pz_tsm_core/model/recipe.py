@@ -9,13 +9,13 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 
 from pz_tsm_core.model.artifact import PUBLIC, Access, Value
 from pz_tsm_core.model.combining import CombinePolicy
+from pz_tsm_core.model.photometry import PhotometryPolicy, SelectPolicy
 from pz_tsm_core.model.policy import (
     ClusterPolicy,
     MatchPolicy,
     Name,
     OutputPolicy,
     PartitionPolicy,
-    PhotometryPolicy,
     SplitPolicy,
     StandardizePolicy,
 )
@@ -135,10 +135,16 @@ class ObjectCatalog(Value):
     """The LSST Object catalogue to match against: a HATS catalogue or collection.
 
     Without `access` the data rights of the release hold.
+
+    Parameters
+    ----------
+    release : key of a profile, or a YAML file of one's own that says which column is what
+    columns : to carry along, beside those that photometry and cuts read
     """
 
     path: Path
-    release: Name = "dp1"
+    release: Path = "dp1"
+    columns: tuple[str, ...] = ()
     access: Access | None = None
 
 
@@ -157,6 +163,7 @@ class Recipe(Value):
     catalog: ObjectCatalog | None = None
     match: MatchPolicy = MatchPolicy()
     photometry: PhotometryPolicy = PhotometryPolicy()
+    select: SelectPolicy = SelectPolicy()
     split: SplitPolicy = SplitPolicy()
     output: OutputPolicy
     cluster: ClusterPolicy = ClusterPolicy()

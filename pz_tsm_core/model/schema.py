@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pz_tsm_core.model.photometry import PhotometryPolicy
 from pz_tsm_core.model.resolution import Reason
 
 
@@ -144,23 +145,54 @@ NEIGHBOR = (
     Column("row", pa.int64(), "Number of the object's row in its file", nullable=False),
 )
 
-#: What `correct` adds, and for every band `magnitude_columns`.
+#: What `correct` adds, and for every band `photometric_columns`.
 EBV = Column("ebv_applied", pa.float32(), "E(B-V) for which the magnitudes are corrected", "mag",
-             "phot.color.excess", nullable=False)
+             "phot.color.excess")
 # UCD1+ has no em.opt.Z or em.opt.Y; z and y lie in its band I, g in B.
 _EM = {"u": "em.opt.U", "g": "em.opt.B", "r": "em.opt.R", "i": "em.opt.I", "z": "em.opt.I",
        "y": "em.opt.I"}
 
 
-def magnitude_columns(band: str) -> tuple[Column, Column]:
-    """Columns of the magnitude of a band and of its error."""
-    ucd = f"phot.mag;{_EM[band]}"
-    return (
-        Column(f"mag_{band}", pa.float64(), f"AB magnitude in {band}, corrected for ebv_applied",
-               "mag", ucd),
-        Column(f"mag_err_{band}", pa.float64(), f"Error of mag_{band}", "mag",
-               f"stat.error;{ucd}"),
-    )
+def photometric_columns(band: str, kind: str = "") -> dict[str, Column]:
+    """Columns of a band by what they hold; which of them a table has is the policy's choice.
+
+    Parameters
+    ----------
+    kind : of flux; empty for the one whose columns bear no name of it
+    """
+    end = f"_{kind}" if kind else ""
+    of = f" from the {kind} flux" if kind else ""
+    told = {
+        "mag": (f"AB magnitude in {band}{of}, corrected for ebv_applied", "mag", "phot.mag"),
+        "asinh": (f"asinh magnitude in {band}{of}, corrected for ebv_applied", "mag", "phot.mag"),
+        "flux": (f"Flux in {band}{of}, corrected for ebv_applied", "nJy", "phot.flux.density"),
+    }
+    columns = {}
+    for name, (description, unit, word) in told.items():
+        ucd = f"{word};{_EM[band]}"
+        columns[name] = Column(f"{name}_{band}{end}", pa.float64(), description, unit, ucd)
+        columns[f"{name}_err"] = Column(f"{name}_err_{band}{end}", pa.float64(),
+                                        f"Error of {name}_{band}{end}", unit, f"stat.error;{ucd}")
+    columns["snr"] = Column(f"snr_{band}{end}", pa.float64(),
+                            f"Signal-to-noise ratio of the flux in {band}{of}", "",
+                            f"stat.snr;{_EM[band]}")
+    columns["det"] = Column(f"det_{band}{end}", pa.int8(), f"1 detected in {band}{of}, 0 observed "
+                            "and not detected, null without a measurement", "", "meta.code")
+    return columns
+
+
+def photometry_added(policy: PhotometryPolicy) -> list[Column]:
+    """Everything that `correct` appends under a policy, in order."""
+    added = [EBV]
+    for kind, suffix in policy.suffixes.items():
+        for band in policy.bands:
+            columns = photometric_columns(band, kind if suffix else "")
+            added += [columns["mag"], columns["mag_err"]]
+            for name in ("flux", "asinh"):
+                if name in policy.values:
+                    added += [columns[name], columns[f"{name}_err"]]
+            added += [columns["snr"], columns["det"]]
+    return added
 
 
 #: What `split` adds.
@@ -191,7 +223,8 @@ def described(table: pa.Table) -> pa.Table:
     standard = (*GALAXY, *RESOLUTION, *MEASUREMENT, *PAIR, *MATCH, EBV, SPLIT)
     known = {column.name: column.field.metadata for column in standard}
     for band in _EM:
-        known |= {column.name: column.field.metadata for column in magnitude_columns(band)}
+        known |= {column.name: column.field.metadata
+                  for column in photometric_columns(band).values()}
     fields = [field if field.metadata else field.with_metadata(known.get(field.name))
               for field in table.schema]
     return table.cast(pa.schema(fields))

@@ -69,13 +69,15 @@ NEIGHBORS = Stage("neighbors", 1, ("cdshealpix", "lsdb"))
 #: Each galaxy with its LSST object.
 CROSSMATCH = Stage("crossmatch", 3)
 #: Dereddened magnitudes of what matched.
-CORRECT = Stage("correct", 2, ("dustmaps", "healpy", "astropy", "scipy", "numpy"))
+CORRECT = Stage("correct", 3, ("dustmaps", "healpy", "astropy", "scipy", "numpy"))
+#: Computed columns, and the rows that pass the cuts of the recipe.
+SELECT = Stage("select", 1, ("pyarrow",))
 #: Every galaxy on exactly one side.
 SPLIT = Stage("split", 2)
 #: Files for photo-z codes.
-EXPORT = Stage("export", 2, ("pyarrow", "h5py"))
+EXPORT = Stage("export", 3, ("pyarrow", "h5py"))
 #: Metrics, the page that shows them, and whom to cite.
-REPORT = Stage("report", 3, ("matplotlib", "jinja2"))
+REPORT = Stage("report", 4, ("matplotlib", "jinja2"))
 
 #: A survey from where it is published; known by its content, which no request tells beforehand.
 FETCH = Stage("fetch", 1)
@@ -83,5 +85,6 @@ FETCH = Stage("fetch", 1)
 PUT = Stage("put", 1, ("pyarrow", "astropy"))
 
 STAGES = (
-    RETRIEVE, STANDARDIZE, COMBINE, PARTITION, NEIGHBORS, CROSSMATCH, CORRECT, SPLIT, EXPORT, REPORT
+    RETRIEVE, STANDARDIZE, COMBINE, PARTITION, NEIGHBORS, CROSSMATCH, CORRECT, SELECT, SPLIT,
+    EXPORT, REPORT,
 )

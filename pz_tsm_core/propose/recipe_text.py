@@ -13,13 +13,13 @@ from pz_tsm_core.errors import Code
 from pz_tsm_core.files import read_document
 from pz_tsm_core.model.artifact import Value
 from pz_tsm_core.model.combining import CombinePolicy
+from pz_tsm_core.model.photometry import PhotometryPolicy, SelectPolicy
 from pz_tsm_core.model.policy import (
     ClusterPolicy,
     Dereddening,
     MatchPolicy,
     OutputPolicy,
     PartitionPolicy,
-    PhotometryPolicy,
     SplitPolicy,
     StandardizePolicy,
 )
@@ -97,7 +97,9 @@ def recipe_text(draft: Draft) -> str:
 def _catalog(draft: Draft) -> dict[str, Any] | None:
     if draft.sky is None:
         return None
-    return {"path": draft.path(draft.sky.path), "release": draft.sky.release.key,
+    own = draft.sky.profile
+    return {"path": draft.path(draft.sky.path),
+            "release": draft.path(own) if own else draft.sky.release.key,
             "public": draft.sky.public}
 
 
@@ -107,7 +109,7 @@ def _policies(draft: Draft) -> dict[str, Value]:
     return {
         "standardize": StandardizePolicy.model_validate({"bad_positions": bad}),
         "combine": CombinePolicy(), "partition": PartitionPolicy(), "match": MatchPolicy(),
-        "photometry": _photometry(draft), "split": SplitPolicy(),
+        "photometry": _photometry(draft), "select": SelectPolicy(), "split": SplitPolicy(),
         "output": OutputPolicy.model_validate({"directory": draft.result}),
         "cluster": ClusterPolicy(),
     }
@@ -117,7 +119,7 @@ def _photometry(draft: Draft) -> PhotometryPolicy:
     if draft.sky is None:
         return PhotometryPolicy()
     dust = Dereddening(map="none")
-    if draft.sky.dust:
+    if draft.sky.dust and not draft.sky.release.dereddened:
         dust = Dereddening(map="sfd", directory=draft.path(draft.sky.dust))
     return PhotometryPolicy.model_validate(
         {"flux": draft.sky.flux, "bands": draft.sky.bands, "dereddening": dust})

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pz_tsm_core.errors import Code, Problem, Problems, TransientError, nearest, refuse
 from pz_tsm_core.model.artifact import sha256_of
 
@@ -82,6 +85,47 @@ def require_hats(path: str | Path) -> None:
         raise refuse(Code.CATALOG_INVALID, str(path), found=f"{found} at {path}",
                      expected="a HATS catalogue or collection",
                      remedy="give the folder that holds collection.properties or hats.properties")
+
+
+def catalog_schema(path: str | Path) -> pa.Schema:
+    """Columns of a HATS catalogue or of a collection's primary one: all of them, with their types.
+
+    Read from `dataset/_common_metadata`, or else from the first partition's footer. LSDB and HATS
+    would say the same, and take four seconds to import.
+
+    Raises
+    ------
+    TsmError
+        `catalog.invalid` when there is no HATS catalogue at `path`, or none that can be read.
+    """
+    if is_remote(path):
+        from pz_tsm_core.sky.objects import open_objects
+
+        return open_objects(str(path)).schema
+    root = Path(path)
+    require_hats(root)
+    try:
+        dataset = root / _primary(root) / "dataset"
+        common = dataset / "_common_metadata"
+        file = common if common.is_file() else min(dataset.rglob("*.parquet"), default=common)
+        return pq.read_schema(file)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise refuse(Code.CATALOG_INVALID, str(path), found=str(error).splitlines()[0],
+                     expected="a HATS catalogue with its list of columns",
+                     remedy="check the copy, or make it again with hats-import") from None
+
+
+def _primary(root: Path) -> str:
+    """Name of the primary catalogue in a collection; of a catalogue the folder itself."""
+    file = root / _MARKS[0]
+    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+    named = (line.partition("=") for line in lines)
+    name = next((value.strip() for key, _, value in named
+                 if key.strip() == "hats_primary_table_url"), ".")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise refuse(Code.CATALOG_INVALID, str(root), found=f"the primary table `{name}`",
+                     expected="a folder inside the collection", remedy="check the copy")
+    return name
 
 
 def open_catalog(lsdb: Any, path: str | Path | UPath, columns: Sequence[str] | None = None) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pz_tsm_core.ops.photometry import deredden, magnitude, magnitude_error
+from pz_tsm_core.ops.fluxes import deredden, magnitude, magnitude_error
 from pz_tsm_core.training_set_maker.science_catalogs import (
     HatsConfig,
     InitialCut,

@@ -21,7 +21,8 @@ FIELD = ["deep_field.csv", "surveys/deep_field.yaml", "recipe.yaml"]
 #: The files that a page has one save.
 FILES = {"add_a_survey": FIELD, "fetch": FIELD, "dust": [], "combine_existing_configs": [
     "deep.csv", "wide.csv", "flags_translation.yaml", "config.yaml"],
-    "match_existing_configs": ["june.yaml", "july.yaml"]}
+    "match_existing_configs": ["june.yaml", "july.yaml"],
+    "own_catalogue": ["objects.yaml", "recipe.yaml"]}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def follow(tmp_path_factory):
 
 @pytest.mark.parametrize(("page", "commands"), [
     ("add_a_survey", 6), ("fetch", 5), ("combine_existing_configs", 3), ("dust", 3),
-    ("match_existing_configs", 4)])
+    ("match_existing_configs", 4), ("own_catalogue", 3)])
 def test_every_command_of_a_page_succeeds(page, commands, follow):
     told = follow(page).told
     assert len(told) == commands
@@ -189,3 +190,17 @@ def test_an_existing_match_gives_what_its_page_tells(matched, monkeypatch):
         "g_cModelMag_dered", "g_cModelMagErr_dered", "i_cModelMag_dered", "i_cModelMagErr_dered",
         "_dist_arcsec", "is_training_set"]
     assert len(training) == sum(product["is_training_set"].to_pylist())
+
+
+def test_a_catalogue_of_ones_own_gives_what_its_page_asks_for(follow, monkeypatch):
+    own = follow("own_catalogue")
+    rows = pq.read_table(own.folder / "output" / "training_set.parquet").to_pandas()
+    assert len(rows) > 5
+    assert {"tract", "mag_i_psf", "snr_z", "det_g", "refExtendedness"} <= set(rows.columns)
+    assert not {"mag_u", "i_psfFlux_flag"} & set(rows.columns)
+    assert (rows.mag_i < 24).all()
+    assert (rows.refExtendedness == 1).all()
+    assert (rows.snr_i >= 5).all()
+    red = own.run_python(monkeypatch)["red"]
+    assert (red["mag_g"] - red["mag_r"] > 0.5).all()
+    assert len(red)

@@ -13,8 +13,9 @@ import pz_tsm_core as tsm
 from pz_tsm_core.dust import dust_digests, get_coefficients, map_keys
 from pz_tsm_core.mock.dust import ebv_at_latitude
 from pz_tsm_core.model.artifact import ArtifactRef
+from pz_tsm_core.model.photometry import PhotometryPolicy
 from pz_tsm_core.model.pins import DustPin
-from pz_tsm_core.model.policy import Dereddening, PhotometryPolicy
+from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.releases import get_release
 from tasks import correct
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pz_tsm_core.dust import check_dust, dust_digests, get_coefficients, get_map, map_keys
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.mock.dust import write_healpix_map
-from pz_tsm_core.model.policy import Dereddening, PhotometryPolicy
+from pz_tsm_core.model.photometry import PhotometryPolicy
+from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.releases import get_release
 

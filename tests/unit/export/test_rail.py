@@ -8,14 +8,15 @@ import pyarrow as pa
 import pytest
 
 from pz_tsm_core.export.rail import rail_names, write_rail
-from pz_tsm_core.model.schema import GALAXY_ID, magnitude_columns
+from pz_tsm_core.model.schema import GALAXY_ID, photometric_columns
 
 ID = 576460752321327074  # no float64 holds it
 
 
 @pytest.fixture
 def table() -> pa.Table:
-    mag, mag_err = magnitude_columns("u")
+    columns = photometric_columns("u")
+    mag, mag_err = columns["mag"], columns["mag_err"]
     schema = pa.schema([GALAXY_ID.field, ("objectId", pa.int64()), ("z", pa.float64()),
                         ("z_err", pa.float64()), mag.field, mag_err.field,
                         ("split", pa.string())])
@@ -72,3 +73,21 @@ def test_equal_rows_in_other_batches_give_equal_datasets(table, files, tmp_path)
     with h5py.File(again["train"]) as ours, h5py.File(files["train"]) as theirs:
         for name in ours["photometry"]:
             assert np.array_equal(ours["photometry"][name], theirs["photometry"][name])
+
+
+def test_nothing_detected_is_99_nothing_measured_is_minus_99_and_an_unknown_error_99(tmp_path):
+    columns = photometric_columns("u") | {
+        f"psf {name}": column for name, column in photometric_columns("u", "psf").items()}
+    names = ["mag", "mag_err", "det", "psf mag", "psf mag_err", "psf det"]
+    schema = pa.schema([("z", pa.float64()), *(columns[name].field for name in names)])
+    mag, err, det = [24.0, None, None, 23.0], [0.1, None, None, None], [1, 0, None, 1]
+    table = pa.table([[0.1] * 4, mag, err, det, mag[::-1], err[::-1], det[::-1]], schema=schema)
+    write_rail({"": tmp_path / "x.hdf5"}, table.to_batches(), schema,
+               names=rail_names(table.column_names))
+    with h5py.File(tmp_path / "x.hdf5") as file:
+        group = file["photometry"]
+        assert group["mag_u_lsst"][:].tolist() == [24.0, 99.0, -99.0, 23.0]
+        assert group["mag_err_u_lsst"][:].tolist() == [0.1, 99.0, -99.0, 99.0]
+        assert group["det_u"][:].tolist() == [1, 0, -1, 1]
+        assert group["mag_u_psf"][:].tolist() == [23.0, -99.0, 99.0, 24.0]
+        assert group["det_u"].dtype == np.int8

@@ -197,7 +197,7 @@ def test_a_catalogue_fills_its_part_of_the_recipe(mock_sky, own_table, tmp_path)
     assert recipe.catalog.release == "dp1"
     assert mock_sky.objects.samefile(recipe.catalog.path)
     assert mock_sky.dust.samefile(recipe.photometry.dereddening.directory)
-    assert (recipe.photometry.flux, recipe.photometry.bands) == ("cModel", tuple("ugrizy"))
+    assert (recipe.photometry.flux, recipe.photometry.bands) == (("cModel",), tuple("ugrizy"))
     assert proposal.right is None  # a mock sky is everybody's
 
 

@@ -73,7 +73,7 @@ CORRECT = Stage("correct", 3, ("dustmaps", "healpy", "astropy", "scipy", "numpy"
 #: Computed columns, and the rows that pass the cuts of the recipe.
 SELECT = Stage("select", 1, ("pyarrow",))
 #: Every galaxy on exactly one side.
-SPLIT = Stage("split", 2)
+SPLIT = Stage("split", 3)
 #: Files for photo-z codes.
 EXPORT = Stage("export", 3, ("pyarrow", "h5py"))
 #: Metrics, the page that shows them, and whom to cite.

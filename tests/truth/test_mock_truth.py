@@ -74,8 +74,11 @@ def test_every_input_row_is_accounted_for(mock_run, truth) -> None:
         assert set(rows.dropped) <= {"no_redshift"}
         # What has no redshift is dropped where the survey marks it by a sentinel.
         assert rows.dropped.get("no_redshift", 0) <= (mine.quality == 0).sum()
-    for label, manifest in mock_run.manifests.items():
-        rows = manifest.rows
+    stated = {label: manifest.rows for label, manifest in mock_run.manifests.items()
+              if manifest.rows}
+    # Neighbours are no rows on their way: they say which objects are near.
+    assert set(mock_run.manifests) - set(stated) == {"neighbors"}
+    for label, rows in stated.items():
         assert rows.taken == rows.given + sum(rows.dropped.values()), label
 
 

@@ -144,6 +144,7 @@ def test_defaults_of_the_notebook_are_those_of_a_recipe(monkeypatch) -> None:
                     read = type(value).model_validate(said)
                     assert getattr(read, name) == getattr(value, name), (function, name)
                     compared += 1
+                    break  # of two policies with one word the first is meant
     table = tsm.standardize(pd.DataFrame({"R": [1.0, 1.0], "D": [0.0, 1e-5], "Z": [0.5, 0.6]}),
                             tsm.own_survey("mine", ra="R", dec="D", z="Z"))
     seen = []

@@ -292,8 +292,7 @@ def test_batches_have_the_schema_that_is_foretold_also_when_no_row_stays() -> No
     release = _release({"cModel": {"flux": "{b}f", "err": "{b}e"}})
     policy = PhotometryPolicy(bands=("i",), not_detected="drop", dereddening={"map": "none"})
     table = pa.table({"ra_lsst": [1.0], "dec_lsst": [1.0], "if": [-1.0], "ie": [1.0]})
-    dust = Dust(lambda ra, _dec: np.zeros(len(ra), np.float32), R)
-    batch, = correct_batches(table.to_batches(), release, policy, dust)
+    batch, = correct_batches(table.to_batches(), release, policy, Dust(policy.dereddening))
     assert len(batch) == 0
     assert batch.schema.equals(corrected_schema(table.schema, policy))
 
@@ -301,7 +300,7 @@ def test_batches_have_the_schema_that_is_foretold_also_when_no_row_stays() -> No
 def test_fluxes_that_are_dereddened_already_are_not_dereddened_again() -> None:
     release = _release({"cModel": {"flux": "{b}f", "err": "{b}e"}}, dereddened=True)
     with pytest.raises(TsmError) as refused:
-        list(correct_batches([], release, POLICY, Dust(lambda ra, _: ra, R)))
+        list(correct_batches([], release, POLICY, Dust(POLICY.dereddening)))
     assert refused.value.codes == (Code.DUST_TWICE,)
 
 

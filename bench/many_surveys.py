@@ -33,7 +33,7 @@ from pz_tsm_core.mock.galaxies import populate
 from pz_tsm_core.mock.surveys import SURVEYS
 from pz_tsm_core.mock.targets import MockSurvey, observe
 from pz_tsm_core.model.survey import USER_ORDINAL
-from pz_tsm_core.sky.margin import Tile
+from pz_tsm_core.sphere import Tile
 from pz_tsm_core.surveys.registry import DATA
 
 Int64s = npt.NDArray[np.int64]

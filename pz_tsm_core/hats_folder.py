@@ -11,16 +11,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.hats_layout import (
+    COLLECTION,
+    PARTITIONS,
+    PROPERTIES,
+    Layout,
+    primary_of,
+    read_layout,
+)
 from pz_tsm_core.model.artifact import sha256_of
+from pz_tsm_core.sphere import Tile
 
 if TYPE_CHECKING:
-    from pz_tsm_core.hats_layout import Layout
     from pz_tsm_core.remote.folders import Folder
 
 #: Below the catalogue: its columns, and the footers of all its partitions, which not all have.
@@ -59,7 +67,7 @@ class HatsFolder:
         with sound(self.folder.where):
             return pq.read_schema(file)
 
-    def files(self, pixels: Iterable[Any]) -> Iterator[str]:
+    def files(self, pixels: Iterable[Tile]) -> Iterator[str]:
         """Names of the files of these partitions, in the order of the sky."""
         for partition in map(self.layout.partition, pixels):
             if not self.layout.in_folders:
@@ -80,8 +88,6 @@ def open_hats_folder(folder: Folder) -> HatsFolder:
     TsmError
         `catalog.invalid` for what is no catalogue; `service.*`.
     """
-    from pz_tsm_core.hats_layout import read_layout  # hats takes a second
-
     with TemporaryDirectory(prefix="pz-tsm-hats-") as copies:
         said = _copied(folder, Path(copies))
         return HatsFolder(folder, read_layout(Path(copies), folder.where), said)
@@ -89,8 +95,6 @@ def open_hats_folder(folder: Folder) -> HatsFolder:
 
 def _copied(folder: Folder, copies: Path) -> dict[str, bytes]:
     """Copy the small files by which a catalogue says what it is; give their bytes by name."""
-    from pz_tsm_core.hats_layout import COLLECTION, PARTITIONS, PROPERTIES, primary_of
-
     said: dict[str, bytes] = {}
 
     def copy(name: str) -> bool:

@@ -1,33 +1,21 @@
-"""HATS as the library uses it, and what a catalogue in that form says of itself.
+"""What a catalogue in the form of HATS says of itself, and where its partitions lie.
 
-HATS compiles three loops over pixels when they are first called, 7 to 10 s in every process, and
-decides so on import. As plain Python they take milliseconds: it is imported here with numba's
-compilation off, which stays on for everybody else.
+It is read from the files themselves, for the library hats takes two seconds to import
+(`hats_library`): properties as Java writes them, and the list of partitions, a CSV file.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import numba
+from jproperties import Properties
+from pydantic import BaseModel, ConfigDict, Field
 
 from pz_tsm_core.errors import Code, TsmError, refuse
-
-_wanted = numba.config.DISABLE_JIT
-numba.config.DISABLE_JIT = True
-try:
-    import hats
-    import hats.catalog.dataset.collection_properties
-    import hats.io.skymap
-    import hats.pixel_math.spatial_index
-finally:
-    numba.config.DISABLE_JIT = _wanted
-
-__all__ = ["COLLECTION", "PARTITIONS", "PROPERTIES", "Layout", "hats", "invalid", "primary_of",
-           "read_layout"]
+from pz_tsm_core.sphere import INDEX_ORDER, Tile
 
 COLLECTION, PARTITIONS = "collection.properties", "partition_info.csv"
 PROPERTIES = ("hats.properties", "properties")
@@ -42,6 +30,20 @@ PER_FOLDER = 10_000
 _SUFFIX = re.compile(r"/|(\.\w+)+")
 
 
+class CatalogProperties(BaseModel):
+    """The properties that are read here; there are more, which are left alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    catalog_type: str = Field(alias="dataproduct_type")
+    total_rows: int | None = Field(default=None, alias="hats_nrows")
+    ra_column: str = Field(alias="hats_col_ra")
+    dec_column: str = Field(alias="hats_col_dec")
+    healpix_column: str | None = Field(default=None, alias="hats_col_healpix")
+    healpix_order: int | None = Field(default=None, alias="hats_col_healpix_order")
+    npix_suffix: str = Field(default=".parquet", alias="hats_npix_suffix")
+
+
 @dataclass(frozen=True)
 class Layout:
     """What a catalogue says of itself.
@@ -51,27 +53,23 @@ class Layout:
     primary : the catalogue below the folder that was named: of a collection the one that it
         names, else `.`
     properties : of that catalogue
-    pixels : of its partitions, in the order of the sky; `order`, and `pixel` in nested numbering
+    pixels : of its partitions, in the order of the sky
     """
 
     primary: PurePosixPath
-    properties: Any
-    pixels: tuple[Any, ...]
+    properties: CatalogProperties
+    pixels: tuple[Tile, ...]
 
     @property
     def in_folders(self) -> bool:
         """Whether a partition is a folder of files."""
-        return str(self.properties.npix_suffix) == "/"
+        return self.properties.npix_suffix == "/"
 
-    def partition(self, pixel: Any) -> PurePosixPath:
-        """File or folder of a partition, below the folder that was named.
-
-        As `hats.io.paths.pixel_catalog_file`, which takes half a millisecond for each.
-        """
-        order, number = int(pixel.order), int(pixel.pixel)
-        folder = f"Norder={order}/Dir={number // PER_FOLDER * PER_FOLDER}"
+    def partition(self, pixel: Tile) -> PurePosixPath:
+        """File or folder of a partition, below the folder that was named."""
+        folder = f"Norder={pixel.order}/Dir={pixel.pixel // PER_FOLDER * PER_FOLDER}"
         ending = "" if self.in_folders else self.properties.npix_suffix
-        return self.primary / "dataset" / folder / f"Npix={number}{ending}"
+        return self.primary / "dataset" / folder / f"Npix={pixel.pixel}{ending}"
 
 
 def read_layout(root: Path, where: str) -> Layout:
@@ -91,20 +89,37 @@ def read_layout(root: Path, where: str) -> Layout:
     try:
         primary = primary_of(root, where)
         folder = root / primary
-        properties = hats.catalog.TableProperties.read_from_dir(folder)
-        if properties.catalog_type not in KINDS:
-            raise invalid(where, f"a catalogue of the kind `{properties.catalog_type}`",
-                          f"one of the kinds {', '.join(KINDS)}")
+        properties = _properties_of(folder, where)
         if not _SUFFIX.fullmatch(properties.npix_suffix):
             raise invalid(where, f"partitions that end in `{properties.npix_suffix}`",
                           "an ending such as .parquet")
         if not (folder / PARTITIONS).is_file():
             raise invalid(where, f"no {PARTITIONS}", "a list of its partitions")
-        pixels = hats.catalog.PartitionInfo.read_from_dir(folder).get_healpix_pixels()
-        return Layout(primary, properties, _once(pixels, where))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with (folder / PARTITIONS).open(encoding="utf-8", newline="") as rows:
+            pixels = [Tile(int(row["Norder"]), int(row["Npix"])) for row in csv.DictReader(rows)]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise invalid(where, " ".join(str(error).split()), "a catalogue that hats can open"
                       ) from None
+    return Layout(primary, properties, _once(pixels, where))
+
+
+def _properties_of(folder: Path, where: str) -> CatalogProperties:
+    found = [folder / name for name in PROPERTIES if (folder / name).is_file()]
+    if not found:
+        raise invalid(where, f"no {PROPERTIES[0]}", "a catalogue that says what it is")
+    said = _read_properties(found[0])
+    kind = said.get("dataproduct_type")
+    if kind not in KINDS:
+        raise invalid(where, f"a catalogue of the kind `{kind}`",
+                      f"one of the kinds {', '.join(KINDS)}")
+    return CatalogProperties.model_validate(said)
+
+
+def _read_properties(file: Path) -> dict[str, str]:
+    """Keys and values of a file of properties; those without a value say nothing."""
+    properties = Properties()
+    properties.load(file.read_bytes(), "utf-8")
+    return {key: value for key, value in properties.properties.items() if value}
 
 
 def primary_of(root: Path, where: str) -> PurePosixPath:
@@ -117,22 +132,24 @@ def primary_of(root: Path, where: str) -> PurePosixPath:
     """
     if not (root / COLLECTION).is_file():
         return PurePosixPath()
-    collection = hats.catalog.dataset.collection_properties.CollectionProperties
-    named = str(collection.read_from_dir(root).hats_primary_table_url)
+    named = _read_properties(root / COLLECTION).get("hats_primary_table_url", "")
+    if not named:
+        raise invalid(where, f"a {COLLECTION} without hats_primary_table_url",
+                      "a collection that names its catalogue")
     path = PurePosixPath(named)
     if path.is_absolute() or ".." in path.parts or ":" in named:
         raise invalid(where, f"the primary table `{named}`", "a folder inside the collection")
     return path
 
 
-def _once(pixels: list[Any], where: str) -> tuple[Any, ...]:
-    """The pixels, each on the sphere and listed once."""
+def _once(pixels: list[Tile], where: str) -> tuple[Tile, ...]:
+    """The pixels in the order of the sky, each on the sphere and listed once."""
     for pixel in pixels:
-        if not 0 <= int(pixel.pixel) < 12 * 4 ** int(pixel.order):
-            raise invalid(where, f"the partition {pixel}", "a pixel of HEALPix")
+        if not (0 <= pixel.order <= INDEX_ORDER and 0 <= pixel.pixel < 12 * 4**pixel.order):
+            raise invalid(where, f"the partition Order: {pixel.order}, Pixel: {pixel.pixel}", "a pixel of HEALPix")
     if len(set(pixels)) < len(pixels):
         raise invalid(where, f"a partition twice in {PARTITIONS}", "every partition once")
-    return tuple(pixels)
+    return tuple(sorted(pixels, key=lambda pixel: pixel.range_at(INDEX_ORDER)))
 
 
 def invalid(where: str, found: str, expected: str) -> TsmError:

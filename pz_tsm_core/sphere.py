@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,18 @@ Int64s = npt.NDArray[np.int64]
 
 ARCSEC_PER_RADIAN = 180 * 3600 / np.pi
 INDEX_ORDER = 29  # of `_healpix_29`, which HATS catalogues are sorted by
+
+
+class Tile(NamedTuple):
+    """One HEALPix pixel in nested numbering, sorted as HATS sorts."""
+
+    order: int
+    pixel: int
+
+    def range_at(self, order: int) -> tuple[int, int]:
+        """First and one past the last pixel of a finer order inside the tile."""
+        shift = 2 * (order - self.order)
+        return self.pixel << shift, (self.pixel + 1) << shift
 
 
 def spatial_index(ra: npt.ArrayLike, dec: npt.ArrayLike) -> Int64s:

@@ -16,8 +16,9 @@ from astropy import units
 from astropy.coordinates import Latitude, Longitude
 
 from pz_tsm_core.mock.spec import MOCK_VERSION, MockSky
-from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile
+from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s
 from pz_tsm_core.sky.partition import plan_partitions
+from pz_tsm_core.sphere import Tile
 
 BLOCK_ORDER = 10
 CELL_ORDER = 14

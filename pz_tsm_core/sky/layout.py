@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile
+from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s
 from pz_tsm_core.sky.ordered import in_order
 from pz_tsm_core.sky.partition import Collection, Partition, plan_partitions, write_partition
 from pz_tsm_core.sky.route import Router
 from pz_tsm_core.sky.write import finish_collection, refuse_existing
-from pz_tsm_core.sphere import spatial_index
+from pz_tsm_core.sphere import Tile, spatial_index
 from pz_tsm_core.store import TableDigest
 
 #: Gives some columns of a table, or all for None, in batches, always in the same order.

@@ -9,41 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cdshealpix
 import numpy as np
 import numpy.typing as npt
 
 from pz_tsm_core import sphere
-from pz_tsm_core.hats_layout import hats
+from pz_tsm_core.sphere import Tile
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 INDEX_ORDER = sphere.INDEX_ORDER
 
-
-class Tile(NamedTuple):
-    """One HEALPix pixel in nested numbering, sorted as HATS sorts."""
-
-    order: int
-    pixel: int
-
-    def range_at(self, order: int) -> tuple[int, int]:
-        """First and one past the last pixel of a finer order inside the tile."""
-        shift = 2 * (order - self.order)
-        return self.pixel << shift, (self.pixel + 1) << shift
+#: Mean size of a cell over what is taken for its least width.
+LEAST_WIDTH = 1.6
 
 
 def cell_order(margin_arcsec: float) -> int:
     """Finest order whose cells are nowhere narrower than the margin.
 
-    HATS takes the mean cell size over 1.6 as the least width; the true ratio is 1.49, reached
-    next to the poles at the seams between polar base cells (Gorski et al. 2005, ApJ 622, 759: the
-    polar projection, whose shear is largest there), so its rule leaves 7 % to spare.
+    As HATS does (`margin2order`), the mean cell size over 1.6 is taken as the least width; the true
+    ratio is 1.49, reached next to the poles at the seams between polar base cells (Gorski et al.
+    2005, ApJ 622, 759: the polar projection, whose shear is largest there), so the rule leaves 7 %
+    to spare.
     """
-    return int(hats.pixel_math.healpix_shim.margin2order(margin_arcsec / 60.0))
+    base_cell = np.sqrt(4 * np.pi / 12) * sphere.ARCSEC_PER_RADIAN
+    order = int(np.floor(np.log2(base_cell / (LEAST_WIDTH * margin_arcsec))))
+    return min(max(order, 0), INDEX_ORDER)
 
 
 def on_border(index: Int64s, tile: Tile, order: int) -> npt.NDArray[np.bool_]:

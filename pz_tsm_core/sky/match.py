@@ -18,12 +18,11 @@ from pz_tsm_core.model.schema import GALAXY_SCHEMA, MATCH, object_column
 from pz_tsm_core.ops.uniqueness import choose_counterparts
 from pz_tsm_core.sky.catalog import answering
 from pz_tsm_core.sky.cluster import pool_of
-from pz_tsm_core.sky.margin import Tile
 from pz_tsm_core.sky.nearest import NO_OBJECT, How, joined, with_nulls
 from pz_tsm_core.sky.neighbors import Galaxies, find_neighbors, require_release
 from pz_tsm_core.sky.objects import ObjectFile, Objects
 from pz_tsm_core.sky.payload import Chosen, Payload
-from pz_tsm_core.sphere import order_along, spatial_index
+from pz_tsm_core.sphere import Tile, order_along, spatial_index
 
 
 @dataclass(frozen=True)

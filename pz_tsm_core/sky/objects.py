@@ -17,8 +17,8 @@ from pz_tsm_core.hats_folder import HatsFolder, open_hats_folder, sound
 from pz_tsm_core.model.retrieval import FetchLimits
 from pz_tsm_core.remote import Reach
 from pz_tsm_core.remote.folders import Folder, LocalFolder, open_folder
-from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile
-from pz_tsm_core.sphere import spatial_index
+from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s
+from pz_tsm_core.sphere import Tile, spatial_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,24 +139,22 @@ class Objects:
     @property
     def ra(self) -> str:
         """Column of right ascension."""
-        return str(self.catalog.layout.properties.ra_column)
+        return self.catalog.layout.properties.ra_column
 
     @property
     def dec(self) -> str:
         """Column of declination."""
-        return str(self.catalog.layout.properties.dec_column)
+        return self.catalog.layout.properties.dec_column
 
     @property
     def rows(self) -> int | None:
         """As its properties say; None where they do not."""
-        total = self.catalog.layout.properties.total_rows
-        return None if total is None else int(total)
+        return self.catalog.layout.properties.total_rows
 
-    @cached_property
+    @property
     def tiles(self) -> tuple[Tile, ...]:
         """Partitions in the order of the sky."""
-        tiles = [Tile(int(pixel.order), int(pixel.pixel)) for pixel in self.catalog.layout.pixels]
-        return tuple(sorted(tiles, key=lambda tile: tile.range_at(INDEX_ORDER)))
+        return self.catalog.layout.pixels
 
     @cached_property
     def index(self) -> str:
@@ -165,7 +163,7 @@ class Objects:
         Positions in single precision are rounded by up to 0.1 arcsec since it was made of them.
         """
         told = self.catalog.layout.properties
-        name = str(told.healpix_column or "")
+        name = told.healpix_column or ""
         exact = all(self.schema.field(each).type == pa.float64() for each in (self.ra, self.dec))
         fits = name in self.schema.names and told.healpix_order in (None, INDEX_ORDER)
         return name if exact and fits and self.schema.field(name).type == pa.int64() else ""

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, Problems, refuse
-from pz_tsm_core.hats_layout import hats
-from pz_tsm_core.sky.margin import Int64s, Tile, cell_order, cells_of, on_border
-from pz_tsm_core.sphere import INDEX_ORDER, spatial_index
+from pz_tsm_core.hats_library import hats
+from pz_tsm_core.sky.margin import Int64s, cell_order, cells_of, on_border
+from pz_tsm_core.sphere import INDEX_ORDER, Tile, spatial_index
 from pz_tsm_core.store import PARQUET
 
 SPATIAL_INDEX_COLUMN = hats.pixel_math.spatial_index.SPATIAL_INDEX_COLUMN  # `_healpix_29`

@@ -17,9 +17,10 @@ from typing import Any
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.hats_layout import hats
-from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
+from pz_tsm_core.hats_library import hats
+from pz_tsm_core.sky.margin import INDEX_ORDER
 from pz_tsm_core.sky.partition import SPATIAL_INDEX_COLUMN, check_inside, sorted_with_index
+from pz_tsm_core.sphere import Tile
 
 #: Gives the rows of a partition, in any order, each time that it is called the same.
 Load = Callable[[Tile], pa.Table]

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pz_tsm_core.errors import Code, refuse
-from pz_tsm_core.hats_layout import hats
-from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tile, Tiling, margin_rows
+from pz_tsm_core.hats_library import hats
+from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, Tiling, margin_rows
 from pz_tsm_core.sky.partition import (
     SKYMAP_ORDER,
     SPATIAL_INDEX_COLUMN,
@@ -31,6 +31,7 @@ from pz_tsm_core.sky.partition import (
     write_parquet,
     write_partition,
 )
+from pz_tsm_core.sphere import Tile
 
 __all__ = ["Collection", "Partition", "Tile", "finish_collection", "plan_partitions",
            "refuse_existing", "write_partition", "write_table_as_collection"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pz_tsm_core.sky.margin import Tile
+from pz_tsm_core.sphere import Tile
 
 
 @dataclass(frozen=True)

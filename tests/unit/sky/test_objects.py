@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from pz_tsm_core.sky.objects import open_objects
 from pz_tsm_core.sky.pairs import find_pairs
 from pz_tsm_core.sky.search import Criteria
 from pz_tsm_core.sky.write import write_table_as_collection
+from pz_tsm_core.sphere import Tile
 
 DEGREE = 3600.0
 
@@ -164,10 +166,11 @@ def test_objects_outside_of_their_partition_are_refused(objects, catalog) -> Non
 @pytest.mark.parametrize("suffix", [".parquet", ".parq", "/"])
 def test_partitions_are_named_as_hats_names_them(catalog, suffix) -> None:
     layout = open_objects(str(catalog)).catalog.layout
-    layout.properties.npix_suffix = suffix
-    for pixel in (HealpixPixel(0, 3), HealpixPixel(8, 123_456), HealpixPixel(11, 49_999_999)):
-        theirs = str(pixel_catalog_file("/", pixel, npix_suffix=suffix)).rstrip("/")
-        assert theirs == f"/{layout.partition(pixel).relative_to('objects')}"
+    told = layout.properties.model_copy(update={"npix_suffix": suffix})
+    for tile in (Tile(0, 3), Tile(8, 123_456), Tile(11, 49_999_999)):
+        file = pixel_catalog_file("/", HealpixPixel(*tile), npix_suffix=suffix)
+        ours = replace(layout, properties=told).partition(tile)
+        assert str(file).rstrip("/") == f"/{ours.relative_to('objects')}"
 
 
 def test_every_missing_column_is_named(catalog) -> None:

@@ -206,7 +206,7 @@ def _primary_table(value: str) -> Callable[[Path], None]:
     (_primary_table("../secret"), "the primary table `../secret`"),
     (_primary_table("/etc"), "the primary table `/etc`"),
     (_primary_table("https\\://example.org/hats"), "the primary table `https://"),
-    (_primary_table("nothing"), "No properties file"),
+    (_primary_table("nothing"), "no hats.properties"),
     (_write("specz/hats.properties", lambda text: text.replace(
         "npix_suffix=.parquet", "npix_suffix=/../../../../secret.parquet")), "partitions that end"),
     (_write("specz/hats.properties", lambda text: "nonsense"), ""),

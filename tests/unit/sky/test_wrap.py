@@ -21,11 +21,10 @@ from mocpy import MOC
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.policy import ClusterPolicy
 from pz_tsm_core.sky.cluster import dask_client
-from pz_tsm_core.sky.margin import INDEX_ORDER, Tile
 from pz_tsm_core.sky.partition import Collection, plan_partitions, write_partition
 from pz_tsm_core.sky.wrap import import_lsdb, lazy_catalog
 from pz_tsm_core.sky.write import finish_collection
-from pz_tsm_core.sphere import spatial_index
+from pz_tsm_core.sphere import INDEX_ORDER, Tile, spatial_index
 from tests.unit.sky.kept_apart import KeptApart
 
 POSITION = {"ra_column": "ra", "dec_column": "dec"}

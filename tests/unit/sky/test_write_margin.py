@@ -10,10 +10,10 @@ from astropy.coordinates import SkyCoord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pz_tsm_core.hats_layout import hats
-from pz_tsm_core.sky.margin import INDEX_ORDER, Tile, Tiling, cell_order, margin_rows, on_border
+from pz_tsm_core.hats_library import hats
+from pz_tsm_core.sky.margin import INDEX_ORDER, Tiling, cell_order, margin_rows, on_border
 from pz_tsm_core.sky.partition import plan_partitions
-from pz_tsm_core.sphere import spatial_index
+from pz_tsm_core.sphere import Tile, spatial_index
 
 #: Where partitions meet in unusual ways, ICRS degrees.
 HARD_PLACES = {
@@ -148,3 +148,10 @@ def test_a_plan_holds_every_row_once_in_tiles_that_do_not_overlap(seed, rows):
                for count, tile in zip(counts, tiles, strict=True))
     ranges = sorted(tile.range_at(INDEX_ORDER) for tile in tiles)
     assert all(first[1] <= second[0] for first, second in pairwise(ranges))
+
+
+def test_cells_are_those_that_hats_takes_for_a_margin() -> None:
+    """Its `margin2order`, from a thousandth of an arcsecond to half the sky."""
+    theirs = hats.pixel_math.healpix_shim.margin2order
+    for margin in 10 ** np.random.default_rng(3).uniform(-3, 5, 300):
+        assert cell_order(margin) == int(theirs(margin / 60))

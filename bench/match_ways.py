@@ -120,17 +120,22 @@ def astropy(redshifts: str, catalog: str, out: str) -> Work:
 
 
 def stilts(redshifts: str, _catalog: str, out: str) -> Work:
-    """STILTS on FITS files that were made before: redshifts, and the objects all in one."""
+    """STILTS on FITS files that were made before: redshifts, and the objects all in one.
+
+    It writes FITS as well: as Debian has it, it knows no Parquet.
+    """
+    from astropy.io import fits
+
     folder = Path(redshifts).parent
 
     def work() -> Iterator[dict[str, Any]]:
         subprocess.run([
             "stilts", "-Xmx10g", "tskymatch2", f"in1={fits_of(redshifts)}",
             f"in2={folder / 'objects.fits'}", "ra1=ra", "dec1=dec", f"ra2={RA}", f"dec2={DEC}",
-            f"error={RADIUS_ARCSEC}", "find=best1", f"out={out}", "ofmt=parquet",
+            f"error={RADIUS_ARCSEC}", "find=best1", f"out={out}", "ofmt=fits",
         ], check=True, capture_output=True)
         yield {}
-        yield pairs_of(out)
+        yield _in_common(*(fits.getdata(out, 1)[name].astype("i8") for name in ("id", ID)))
 
     return work
 
@@ -145,11 +150,66 @@ def floor(_redshifts: str, catalog: str, _out: str) -> Work:
     return work
 
 
+def training_set(config: str, folder: str) -> Work:
+    """`tsm match` of an existing configuration: match, deredden, magnitudes, split, Parquet."""
+    from pz_tsm_core import training_set_maker
+
+    def work() -> Iterator[dict[str, Any]]:
+        done = training_set_maker.run(Path(config), Path(folder))
+        yield {}
+        yield {"rows": pq.read_metadata(done.product).num_rows}
+
+    return work
+
+
+def pixels(catalog: str, positions: str, way: str) -> Work:
+    """Plan the match of positions with a catalogue of many partitions, and carry it out if ours.
+
+    The way of LSDB is planning alone: opening, and the graph of the crossmatch.
+    """
+    if way == "lsdb":
+        import lsdb as library
+    from pz_tsm_core.model.policy import ClusterPolicy
+    from pz_tsm_core.sky.cluster import pool_of
+    from pz_tsm_core.sky.objects import open_objects
+    from pz_tsm_core.sky.pairs import find_pairs, plan_tasks
+    from pz_tsm_core.sky.search import Criteria
+
+    criteria = Criteria(RADIUS_ARCSEC, id="id")
+
+    def plan() -> int:
+        table = pq.read_table(positions)
+        if way == "lsdb":
+            right = library.open_catalog(catalog, columns=["id", "ra", "dec"])
+            left = library.from_dataframe(table.to_pandas(), ra_column="ra", dec_column="dec",
+                                          margin_threshold=None)
+            crossed = left.crossmatch(right, radius_arcsec=RADIUS_ARCSEC, log_changes=False,
+                                      suffixes=("", "_object"), suffix_method="all_columns")
+            return len(crossed.to_delayed())
+        objects = open_objects(catalog)
+        ra, dec = (table[name].to_numpy() for name in ("ra", "dec"))
+        if way == "plan":
+            return sum(1 for _ in plan_tasks(ra, dec, objects, criteria))
+        with pool_of(ClusterPolicy()) as pool:
+            return len(find_pairs(ra, dec, objects, criteria, pool))
+
+    def work() -> Iterator[dict[str, Any]]:
+        done = plan()
+        yield {}
+        yield {"rows": done}
+
+    return work
+
+
 def pairs_of(file: str) -> dict[str, Any]:
     """What equal matches have in common, in whatever order they come."""
     table = pq.read_table(file, columns=["id", ID])
-    mine, theirs = (table[name].to_numpy().astype("u8") for name in ("id", ID))
-    return {"rows": len(table), "pairs": int((mine * np.uint64(0x9E3779B97F4A7C15) ^ theirs).sum())}
+    return _in_common(*(table[name].to_numpy() for name in ("id", ID)))
+
+
+def _in_common(mine: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
+    mixed = mine.astype("u8") * np.uint64(0x9E3779B97F4A7C15) ^ theirs.astype("u8")
+    return {"rows": len(mine), "pairs": int(mixed.sum())}
 
 
 def partitions(catalog: str) -> list[Path]:
@@ -184,7 +244,7 @@ def _write(out: str, tables: Iterator[pa.Table] | Sequence[pa.Table]) -> None:
 
 WAYS: dict[str, Callable[..., Work]] = {
     "ours": ours, "lsdb": lsdb, "duckdb": duckdb, "astropy": astropy, "stilts": stilts,
-    "floor": floor,
+    "floor": floor, "training set": training_set, "pixels": pixels,
 }
 
 if __name__ == "__main__":

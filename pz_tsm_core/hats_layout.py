@@ -146,7 +146,8 @@ def _once(pixels: list[Tile], where: str) -> tuple[Tile, ...]:
     """The pixels in the order of the sky, each on the sphere and listed once."""
     for pixel in pixels:
         if not (0 <= pixel.order <= INDEX_ORDER and 0 <= pixel.pixel < 12 * 4**pixel.order):
-            raise invalid(where, f"the partition Order: {pixel.order}, Pixel: {pixel.pixel}", "a pixel of HEALPix")
+            raise invalid(where, f"the partition Order: {pixel.order}, Pixel: {pixel.pixel}",
+                          "a pixel of HEALPix")
     if len(set(pixels)) < len(pixels):
         raise invalid(where, f"a partition twice in {PARTITIONS}", "every partition once")
     return tuple(sorted(pixels, key=lambda pixel: pixel.range_at(INDEX_ORDER)))

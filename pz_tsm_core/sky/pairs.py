@@ -108,7 +108,7 @@ class _Finder:
     def find(self, ra: Floats, dec: Floats, begin: int) -> tuple[Places, Neighbors]:
         """The neighbours of a block of positions, ranked, and the number of the file of each."""
         block = slice(begin, begin + POSITIONS)
-        tasks = list(self._tasks(ra[block], dec[block]))
+        tasks = list(plan_tasks(ra[block], dec[block], self.objects, self.criteria))
         found = list(self.pool.in_order(search, tasks))
         number = [self.numbers.setdefault(task.file, len(self.numbers)) for task in tasks]
         file = np.repeat(np.array(number, np.intp), [len(each.disc) for each in found])
@@ -119,13 +119,21 @@ class _Finder:
         return file[ranked.row], replace(ranked, row=together.row[ranked.row],
                                          disc=ranked.disc + begin)
 
-    def _tasks(self, ra: Floats, dec: Floats) -> Iterator[Task]:
-        """A task for each file whose partition a disc may touch, in the order of the sky."""
-        cover = cover_discs(ra, dec, self.criteria.radius_arcsec)
-        for tile in self.objects.tiles:
-            part = cover.within(*tile.range_at(INDEX_ORDER))
-            if not len(part.cells):
-                continue
-            disc = np.unique(part.disc)
-            for file in self.objects.files(tile):
-                yield Task(file, part, disc, ra[disc], dec[disc], self.criteria)
+
+def plan_tasks(
+    ra: Floats, dec: Floats, objects: Objects, criteria: Criteria
+) -> Iterator[Task]:
+    """A task for each file whose partition a disc may touch, in the order of the sky.
+
+    Parameters
+    ----------
+    ra, dec : ICRS positions in degrees, shape (n,)
+    """
+    cover = cover_discs(ra, dec, criteria.radius_arcsec)
+    for tile in objects.tiles:
+        part = cover.within(*tile.range_at(INDEX_ORDER))
+        if not len(part.cells):
+            continue
+        disc = np.unique(part.disc)
+        for file in objects.files(tile):
+            yield Task(file, part, disc, ra[disc], dec[disc], criteria)

@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove rail bench-mock bench-rules bench-report bench-fetch bench-combine bench-combine-30m pictures survey-page lock clean
+.PHONY: demo test lint coverage prove rail bench-mock bench-rules bench-report bench-fetch bench-combine bench-combine-30m bench-match pictures survey-page lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -76,6 +76,11 @@ bench-combine: $(READY)
 # Thirty million rows from files to HATS; survey files and store take some ten gigabytes of /tmp.
 bench-combine-30m: $(READY)
 	@$(BIN)/python bench/combine.py surveys --rows 30000000
+
+# Matching: against LSDB, DuckDB, astropy and STILTS (where installed), few redshifts and many,
+# files to training set, and 25,000 partitions.
+bench-match: $(READY)
+	@$(BIN)/python bench/match.py
 
 # The picture of the README, from a finished demo.
 pictures: demo

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.ops.runs import run_lengths, run_starts
 from pz_tsm_core.sky.cluster import Pool
 from pz_tsm_core.sky.cover import cover_discs
@@ -86,14 +87,24 @@ def find_pairs(
     Raises
     ------
     TsmError
-        as `search`; `catalog.missing-column` for criteria that name a column it lacks.
+        as `search`; `catalog.missing-column` for criteria that name a column it lacks;
+        `position.out-of-range` for positions that are not on the sphere.
     """
+    _require_positions(ra, dec)
     objects.require([*filter(None, (criteria.id, criteria.primary))])
     finder = _Finder(objects, criteria, pool)
     blocks = [finder.find(ra, dec, begin) for begin in range(0, len(ra), POSITIONS)]
     file = np.concatenate([np.empty(0, np.intp), *(file for file, _ in blocks)])
     ranked = Neighbors.together([neighbors for _, neighbors in blocks])
     return Pairs(objects, tuple(finder.numbers), file, ranked)
+
+
+def _require_positions(ra: Floats, dec: Floats) -> None:
+    astray = int((~np.isfinite(ra) | ~(np.abs(dec) <= 90)).sum())
+    if astray:
+        raise refuse(Code.POSITION_RANGE, "positions to match", found=f"{astray} of {len(ra)}",
+                     expected="ra and dec in degrees for every row",
+                     remedy="drop rows without a position; check unit and frame")
 
 
 @dataclass(frozen=True)

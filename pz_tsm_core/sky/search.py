@@ -108,10 +108,6 @@ class Task:
     dec: Floats
     criteria: Criteria
 
-    def __call__(self) -> Neighbors:
-        """Search the file."""
-        return search(self)
-
 
 def search(task: Task) -> Neighbors:
     """Find the neighbours of positions among the objects of one file.

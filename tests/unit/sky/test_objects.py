@@ -178,3 +178,12 @@ def test_every_missing_column_is_named(catalog) -> None:
         open_objects(str(catalog)).require(["id", "i_cModelFlux", "decc"])
     assert refused.value.codes == (Code.CATALOG_COLUMN, Code.CATALOG_COLUMN)
     assert "did you mean `dec`?" in str(refused.value)
+
+
+@pytest.mark.parametrize("place", [(np.nan, 20.0), (10.0, np.nan), (10.0, 90.5), (np.inf, 0.0)])
+def test_positions_off_the_sphere_are_refused(catalog, place) -> None:
+    left = pa.table({"id": [1, 2], "ra": [10.0, place[0]], "dec": [20.0, place[1]]})
+    with pytest.raises(TsmError) as refused:
+        _pairs(left, catalog, Criteria(3.0, id="id"))
+    assert refused.value.codes == (Code.POSITION_RANGE,)
+    assert "1 of 2" in str(refused.value)

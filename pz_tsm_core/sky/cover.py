@@ -14,7 +14,7 @@ import cdshealpix
 import numpy as np
 import numpy.typing as npt
 
-from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, cell_order, cells_of
+from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s, cell_order, cells_of, mean_size_arcsec
 from pz_tsm_core.sphere import spatial_index
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 #: Cells of the cover are so many orders coarser than those the proof speaks of: then a disc
 #: touches two of them instead of nine, and few objects lie in them beside it.
 COARSER = 2
+
+#: Mean sizes of a cell that none is longer than, with much to spare.
+LONGEST = 4.0
 
 #: Stored positions and `_healpix_29` may be rounded apart: 0.4 mas is the size of its cells.
 SLACK_ARCSEC = 0.002
@@ -34,11 +37,21 @@ class Cover(NamedTuple):
     ----------
     cells : nested pixels of `order`, shape (n,)
     disc : which disc, shape (n,)
+    radius_arcsec : of all discs
     """
 
     order: int
     cells: Int64s
     disc: npt.NDArray[np.intp]
+    radius_arcsec: float
+
+    @property
+    def farthest_arcsec(self) -> float:
+        """What no point of a cell is farther from the centre of its disc.
+
+        Where cells are longest, next to the poles, two corners are 2.2 mean sizes apart.
+        """
+        return self.radius_arcsec + LONGEST * mean_size_arcsec(self.order)
 
     @property
     def shift(self) -> np.int64:
@@ -49,7 +62,7 @@ class Cover(NamedTuple):
         """The part whose cells overlap the range of `_healpix_29` from `first` to before `last`."""
         low = np.searchsorted(self.cells, first >> self.shift)
         high = np.searchsorted(self.cells, (last - 1) >> self.shift, side="right")
-        return Cover(self.order, self.cells[low:high], self.disc[low:high])
+        return self._replace(cells=self.cells[low:high], disc=self.disc[low:high])
 
 
 def cover_discs(ra: Floats, dec: Floats, radius_arcsec: float) -> Cover:
@@ -63,7 +76,7 @@ def cover_discs(ra: Floats, dec: Floats, radius_arcsec: float) -> Cover:
     fine = cell_order(radius_arcsec + SLACK_ARCSEC)
     order = max(fine - COARSER, 0)
     if not len(ra):
-        return Cover(order, np.empty(0, np.int64), np.empty(0, np.intp))
+        return Cover(order, np.empty(0, np.int64), np.empty(0, np.intp), radius_arcsec)
     centres = cells_of(spatial_index(ra, dec), fine)
     around = cdshealpix.neighbours(centres, fine).astype(np.int64)  # -1 at corners without one
     around = np.where(around < 0, around[:, 4:5], around) >> np.int64(2 * (fine - order))
@@ -73,4 +86,4 @@ def cover_discs(ra: Floats, dec: Floats, radius_arcsec: float) -> Cover:
     disc, place = np.nonzero(once)
     cells = around[disc, place]
     along = np.argsort(cells, kind="stable")
-    return Cover(order, cells[along], disc[along])
+    return Cover(order, cells[along], disc[along], radius_arcsec)

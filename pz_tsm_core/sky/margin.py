@@ -34,9 +34,13 @@ def cell_order(margin_arcsec: float) -> int:
     2005, ApJ 622, 759: the polar projection, whose shear is largest there), so the rule leaves 7 %
     to spare.
     """
-    base_cell = np.sqrt(4 * np.pi / 12) * sphere.ARCSEC_PER_RADIAN
-    order = int(np.floor(np.log2(base_cell / (LEAST_WIDTH * margin_arcsec))))
+    order = int(np.floor(np.log2(mean_size_arcsec(0) / (LEAST_WIDTH * margin_arcsec))))
     return min(max(order, 0), INDEX_ORDER)
+
+
+def mean_size_arcsec(order: int) -> float:
+    """Square root of the area of a cell, which is that of all cells of the order."""
+    return float(np.sqrt(4 * np.pi / 12) * sphere.ARCSEC_PER_RADIAN / 2**order)
 
 
 def on_border(index: Int64s, tile: Tile, order: int) -> npt.NDArray[np.bool_]:

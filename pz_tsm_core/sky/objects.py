@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
+import cdshealpix
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,8 +18,9 @@ from pz_tsm_core.hats_folder import HatsFolder, open_hats_folder, sound
 from pz_tsm_core.model.retrieval import FetchLimits
 from pz_tsm_core.remote import Reach
 from pz_tsm_core.remote.folders import Folder, LocalFolder, open_folder
+from pz_tsm_core.sky.cover import SLACK_ARCSEC
 from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s
-from pz_tsm_core.sphere import Tile, spatial_index
+from pz_tsm_core.sphere import Tile, separation_arcsec, spatial_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +32,10 @@ Place: TypeAlias = "str | Path | UPath"
 
 #: A catalogue is read in many small requests, by runs that have limits of their own.
 LIMITS = FetchLimits(per_host=8, per_second=200.0, total_seconds=30 * 86_400.0)
+
+
+#: Rows by which it is seen whether `_healpix_29` is that of the positions.
+SAMPLE = 64
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,20 @@ class ObjectFile:
             _folder(self.place).file(self.name), pre_buffer=True, page_checksum_verification=True,
         ) as parquet:
             yield OpenedFile(self, parquet)
+
+
+    def index_is_right(self) -> bool:
+        """Whether some rows of its first group lie where the spatial index says."""
+        if not self.index:
+            return True  # nothing is said
+        with self.opened() as opened:
+            rows = np.linspace(0, opened.first_group - 1, SAMPLE).astype(np.int64)
+            if not opened.first_group:
+                return True
+            table = opened.take(rows, (self.index, self.ra, self.dec))
+        ra, dec, index = (table[name].to_numpy() for name in (self.ra, self.dec, self.index))
+        lon, lat = cdshealpix.healpix_to_lonlat(index, INDEX_ORDER)
+        return bool((separation_arcsec(lon.deg, lat.deg, ra, dec) <= SLACK_ARCSEC).all())
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import cdshealpix
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.ops.runs import run_lengths, run_starts
-from pz_tsm_core.sky.cover import SLACK_ARCSEC, Cover
+from pz_tsm_core.sky.cover import Cover
 from pz_tsm_core.sky.margin import INDEX_ORDER, Floats, Int64s
 from pz_tsm_core.sky.objects import ObjectFile, OpenedFile
 from pz_tsm_core.sphere import separation_arcsec
@@ -27,9 +26,6 @@ Places = npt.NDArray[np.intp]
 
 #: Candidates that are looked at together, in some hundred megabytes.
 BLOCK = 2_000_000
-
-#: Rows by which it is seen whether `_healpix_29` is that of the positions.
-SAMPLE = 64
 
 
 class Criteria(NamedTuple):
@@ -146,7 +142,7 @@ def nearest(neighbors: Neighbors, n: int) -> Neighbors:
 
 
 class _StaleIndexError(Exception):
-    """The spatial index of a file is not that of its positions."""
+    """Objects of a cell are not where the cell is."""
 
 
 @dataclass(frozen=True)
@@ -185,8 +181,6 @@ def _by_position(opened: OpenedFile) -> _Rows:
 def _search(task: Task, opened: OpenedFile, rows: _Rows) -> Neighbors:
     found = [nearest(_near(task, opened, rows, *block), task.criteria.n_neighbors)
              for block in _candidates(task.cover, rows.index)]
-    if not found and rows.number is None:
-        _check_first_group(task.file, opened, rows.index)
     together = Neighbors.together(found)
     return together if len(found) < 2 else nearest(together, task.criteria.n_neighbors)
 
@@ -217,10 +211,10 @@ def _near(
     table, local = opened.around(number, list(wanted))
     ra, dec = (table[name].to_numpy().astype(np.float64, copy=False)[local]
                for name in (file.ra, file.dec))
-    if rows.number is None:
-        _require_fresh(rows.index[place], ra, dec)
     own = np.searchsorted(task.disc, disc)
     separation = separation_arcsec(task.ra[own], task.dec[own], ra, dec)
+    if rows.number is None and (separation > task.cover.farthest_arcsec).any():
+        raise _StaleIndexError
     near = separation <= criteria.radius_arcsec
     if criteria.min_radius_arcsec > 0:
         near &= separation > criteria.min_radius_arcsec
@@ -231,22 +225,6 @@ def _near(
            else rows.index[place[kept]])
     return Neighbors(disc[kept], number[kept], ids, ra[kept], dec[kept], separation[kept],
                      np.ones(len(kept), dtype=np.int64))
-
-
-def _check_first_group(file: ObjectFile, opened: OpenedFile, index: Int64s) -> None:
-    """See whether an index that leads nowhere can be believed."""
-    some = np.linspace(0, opened.first_group - 1, SAMPLE).astype(np.int64)
-    if opened.first_group:
-        table = opened.take(some, (file.ra, file.dec))
-        _require_fresh(index[some], table[file.ra].to_numpy(), table[file.dec].to_numpy())
-
-
-def _require_fresh(index: Int64s, ra: Floats, dec: Floats) -> None:
-    """See by some objects whether the index is that of their positions."""
-    some = np.linspace(0, len(index) - 1, SAMPLE).astype(np.intp)
-    lon, lat = cdshealpix.healpix_to_lonlat(index[some], INDEX_ORDER, num_threads=1)
-    if (separation_arcsec(lon.deg, lat.deg, ra[some], dec[some]) > SLACK_ARCSEC).any():
-        raise _StaleIndexError
 
 
 def _is_true(table: pa.Table, name: str) -> npt.NDArray[np.bool_]:

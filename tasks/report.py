@@ -75,7 +75,8 @@ def report(
     from pz_tsm_core.quality.page import Report, checks_of, render
 
     found = _found(store, stages, recipe, release)
-    cited = _cited(store, stages["combine"], found, credits_of_sky(release, dust, found.rows))
+    matched = found.training_set.matched if found.training_set else 0
+    cited = _cited(store, stages["combine"], found, credits_of_sky(release, dust, matched))
     checks = checks_of(found)
     told = Report(
         title=recipe.name, recipe=shown(recipe), found=found, checks=checks, cited=cited,

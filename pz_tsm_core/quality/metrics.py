@@ -99,12 +99,12 @@ def _redshifts(found: Found) -> Named:
 
 
 def _match(told: TrainingSet, galaxies: int) -> Named:
-    yield "match.fraction", "", _share(told.rows, galaxies)
-    yield "match.ambiguous", "", _share(told.ambiguous, told.rows)
+    yield "match.fraction", "", _share(told.matched, galaxies)
+    yield "match.ambiguous", "", _share(told.ambiguous, told.matched)
     offsets = (("match.separation", told.separation, 1.0), ("match.east", told.east, MAS),
                ("match.north", told.north, MAS))
     for name, tally, unit in offsets:
-        if told.rows >= FEW or name == "match.separation":
+        if told.matched >= FEW or name == "match.separation":
             yield name, "", tally.median() * unit
         for survey in sorted(tally.counts):
             if tally.rows(survey) >= FEW:
@@ -113,7 +113,7 @@ def _match(told: TrainingSet, galaxies: int) -> Named:
 
 def _magnitudes(told: TrainingSet) -> Named:
     for band in told.bands:
-        yield "magnitude.missing", band, _share(told.missing[band], told.rows)
+        yield "magnitude.missing", band, _share(told.missing[band], told.matched)
 
 
 def _dust(told: TrainingSet) -> Named:
@@ -130,9 +130,9 @@ def _dust(told: TrainingSet) -> Named:
 
 def _split(told: TrainingSet, fractions: Mapping[str, float]) -> Named:
     for part, asked in fractions.items():
-        share = _share(told.by_part.rows(part), told.rows)
+        share = _share(told.by_part.rows(part), told.galaxies)
         # Of n galaxies, each falling by itself to the part with probability p: binomial.
-        sigma = math.sqrt(asked * (1 - asked) / told.rows) if told.rows else math.nan
+        sigma = math.sqrt(asked * (1 - asked) / told.galaxies) if told.galaxies else math.nan
         yield "split.fraction", part, share
         yield "split.deviation", part, (share - asked) / sigma if sigma else 0.0
     yield "split.shared_galaxies", "", told.galaxy_sides.shared

@@ -50,6 +50,7 @@ def matched(rows: int, surveys: int) -> pa.Table:
     east, north = rng.normal(20, 100, rows), rng.normal(-30, 100, rows)  # mas
     magnitudes = np.where(rng.uniform(size=rows) < 0.1, np.nan, rng.normal(22, 1.5, rows))
     columns: dict[str, Any] = {
+        "row_id": pa.array(np.arange(rows)),
         "galaxy_id": pa.array(rng.permutation(rows), pa.int64()),
         "objectId": pa.array(2**62 + rng.permutation(rows), pa.int64()),
         "split": rng.choice(list(FRACTIONS), rows, p=list(FRACTIONS.values())).tolist(),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pz_tsm_core.model.chance import Chance
 from pz_tsm_core.quality.balance import Step
 from pz_tsm_core.quality.rules import SurveyRules
 from pz_tsm_core.quality.summary import Compilation, TrainingSet
@@ -42,6 +43,7 @@ class Found:
     ----------
     fractions : the parts that the recipe asks for
     training_set : None where the work ends with the compilation
+    chance : what the match finds where no counterpart is
     """
 
     balance: Sequence[Step]
@@ -49,6 +51,7 @@ class Found:
     compilation: Compilation
     fractions: Mapping[str, float]
     training_set: TrainingSet | None = None
+    chance: Chance | None = None
 
     @property
     def redshifts(self) -> Tally:
@@ -66,8 +69,8 @@ def measure(found: Found) -> list[Measurement]:
     named = [*_rows(found), *_rules(found.rules), *_redshifts(found)]
     if found.training_set:
         named += [*_match(found.training_set, found.compilation.galaxies),
-                  *_magnitudes(found.training_set), *_dust(found.training_set),
-                  *_split(found.training_set, found.fractions)]
+                  *_chance(found.chance), *_magnitudes(found.training_set),
+                  *_dust(found.training_set), *_split(found.training_set, found.fractions)]
     return [Measurement(*each) for each in named if math.isfinite(each[2])]
 
 
@@ -109,6 +112,12 @@ def _match(told: TrainingSet, galaxies: int) -> Named:
         for survey in sorted(tally.counts):
             if tally.rows(survey) >= FEW:
                 yield name, survey, tally.median(survey) * unit
+
+
+def _chance(chance: Chance | None) -> Named:
+    if chance:
+        yield "match.random", "", chance.random
+        yield "match.wrong", "", chance.wrong_share
 
 
 def _magnitudes(told: TrainingSet) -> Named:

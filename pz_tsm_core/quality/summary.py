@@ -7,7 +7,7 @@ training set: the ids by which its parts are proved disjoint.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from pz_tsm_core.ops.runs import run_starts
 from pz_tsm_core.quality.cells import SkyTally
 from pz_tsm_core.quality.reddening import Reddened
 from pz_tsm_core.quality.tally import Axis, Grid, Ints, Labels, Tally, floats
+from pz_tsm_core.sky.offsets import Offset
+from pz_tsm_core.sphere import offset_arcsec
 
 #: Beyond these a redshift is counted, and drawn nowhere; galaxies are known up to 14.
 REDSHIFT = Axis(-0.5, 0.005, 3100)
@@ -35,6 +37,8 @@ SEPARATION_BINS = 1000
 #: Redshifts of one galaxy that differ by more, over 1 + z, are not of one galaxy, or one is wrong:
 #: six times the error of a prism (PRIMUS: 0.005; Cool et al. 2013, ApJ 767, 118).
 DISCORDANT = 0.03
+
+_NOT_MOVED = Offset(0.0, 0.0, 0)
 
 #: Most galaxies are seen in i; the others in order of how many.
 _BY_USE = ("i", "r", "z", "g", "y", "u")
@@ -150,6 +154,7 @@ class TrainingSet:
     bands : that have a magnitude
     radius_arcsec : within which objects were looked for
     dereddening : by which its magnitudes were corrected
+    moved : offsets by which positions were moved before the match, by survey
     matched : galaxies with an object
     ambiguous : those of them with more than one object within the radius
     missing : by band, those of them without a magnitude
@@ -159,6 +164,7 @@ class TrainingSet:
     bands: Sequence[str]
     radius_arcsec: float
     dereddening: Dereddening = field(default_factory=lambda: Dereddening(map="none"))
+    moved: Mapping[str, Offset] = field(default_factory=dict)
     rows: int = 0
     galaxies: int = 0
     matched: int = 0
@@ -235,11 +241,11 @@ class TrainingSet:
         self._add_offsets(batch, Labels.of(batch["survey"]))
 
     def _add_offsets(self, batch: pa.RecordBatch, surveys: Labels) -> None:
-        """Count separations, and offsets of the object from the redshift's position, in arcsec."""
+        """Count separations, and offsets of the object from where the redshift was looked for."""
         self.separation.add(floats(batch, "separation"), surveys)
-        ra, dec = floats(batch, "ra"), floats(batch, "dec")
-        object_ra = floats(batch, object_column(self.release.ra))
-        object_dec = floats(batch, object_column(self.release.dec))
-        east = (object_ra - ra + 180) % 360 - 180  # across RA 0 as well
-        self.east.add(east * np.cos(np.radians(dec)) * 3600, surveys)
-        self.north.add((object_dec - dec) * 3600, surveys)
+        objects = (object_column(name) for name in (self.release.ra, self.release.dec))
+        east, north = offset_arcsec(*(floats(batch, name) for name in ("ra", "dec", *objects)))
+        moved = [self.moved.get(name, _NOT_MOVED) for name in surveys.names]
+        for tally, offset, by in ((self.east, east, [each.east for each in moved]),
+                                  (self.north, north, [each.north for each in moved])):
+            tally.add(offset - np.asarray(by, dtype=np.float64)[surveys.codes], surveys)

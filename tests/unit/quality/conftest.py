@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pz_tsm_core.model.artifact import PUBLIC, FileEntry
+from pz_tsm_core.model.chance import Chance
 from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.model.resolution import Reason
@@ -100,6 +101,8 @@ def found(compilation, training_set) -> Callable[..., Found]:
         return Found(
             balance=[], rules=[], compilation=compilation(rows, surveys), fractions=FRACTIONS,
             training_set=training_set(rows, surveys) if matched else None,
+            chance=Chance(positions=4 * rows, hits=rows // 10, galaxies=rows, matched=rows,
+                          wrong=rows / 200) if matched else None,
         )
     return make
 

@@ -188,3 +188,37 @@ def test_the_report_tells_of_galaxies_by_their_nearest_object(several, galaxies,
         assert told["split.fraction", part] == pytest.approx(share)
     text = _page(several)
     assert f"galaxies with photometry {len(nearest):,} rows {len(rows):,}" in text
+
+
+@pytest.fixture(scope="module")
+def fitted(run, mock_run, mock_recipe):
+    """Positions moved by the offsets of their surveys."""
+    match = mock_recipe.match.model_copy(update={"offsets": "fit"})
+    return run(mock_recipe.model_copy(update={"match": match}), mock_run.store)
+
+
+def test_the_report_tells_what_positions_were_moved_by_and_what_is_left(fitted, mock_run) -> None:
+    notes = fitted.manifests["neighbors"].notes["offsets"]
+    before, left_over = _metrics(mock_run), _metrics(fitted)
+    assert notes.keys() == {of for name, of in before if name == "match.east" and of}
+    for survey, offset in notes.items():
+        for axis in ("east", "north"):
+            was, now = (told[f"match.{axis}", survey] for told in (before, left_over))
+            # Medians of bins of a mas, and of galaxies that the move brought or lost.
+            assert was == pytest.approx(1000 * offset[axis], abs=8)
+            assert abs(now) < 5
+    page, plain = _page(fitted), _page(mock_run)
+    assert "Moved east Moved north" in page
+    assert "Moved east" not in plain
+    for offset in notes.values():
+        told = f"{1000 * offset['east']:.1f}".replace("-", "\N{MINUS SIGN}")
+        assert f"{told} mas" in page
+
+
+def test_the_report_tells_how_many_matches_are_wrong(mock_run) -> None:
+    chance = mock_run.manifests["neighbors"].notes["chance"]
+    told = _metrics(mock_run)
+    assert chance["galaxies"] == mock_run.manifests["crossmatch"].rows.taken
+    assert told["match.random", ""] == chance["hits"] / chance["positions"]
+    assert told["match.wrong", ""] == chance["wrong"] / chance["matched"]
+    assert f"Of {chance['positions']:,} positions shifted away" in _page(mock_run)

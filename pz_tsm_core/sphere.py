@@ -66,6 +66,35 @@ def separation_arcsec(ra1: Floats, dec1: Floats, ra2: Floats, dec2: Floats) -> F
     return np.asarray(2 * np.arcsin(np.minimum(chord, 1)) * ARCSEC_PER_RADIAN, dtype=np.float64)
 
 
+def offset_arcsec(
+    ra: Floats, dec: Floats, other_ra: Floats, other_dec: Floats
+) -> tuple[Floats, Floats]:
+    """How far the others lie to the east and the north of positions in degrees, in arcsec.
+
+    Longitude and latitude on a sphere that is turned until the position is at (0, 0): great
+    circles, not differences of coordinates, so it holds at the poles and across RA 0.
+    """
+    delta, other = np.radians(dec), np.radians(other_dec)
+    turn = np.radians(other_ra - ra)
+    ahead = np.cos(other) * np.cos(turn)
+    east = np.arctan2(np.cos(other) * np.sin(turn), np.cos(delta) * ahead
+                      + np.sin(delta) * np.sin(other))
+    north = np.arcsin(np.cos(delta) * np.sin(other) - np.sin(delta) * ahead)
+    return east * ARCSEC_PER_RADIAN, north * ARCSEC_PER_RADIAN
+
+
+def offset_by(
+    ra: Floats, dec: Floats, east_arcsec: npt.ArrayLike, north_arcsec: npt.ArrayLike
+) -> tuple[Floats, Floats]:
+    """Positions in degrees so far to the east and the north: the inverse of `offset_arcsec`."""
+    delta = np.radians(dec)
+    east, north = (np.asarray(angle) / ARCSEC_PER_RADIAN for angle in (east_arcsec, north_arcsec))
+    x, y, z = np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)
+    level, up = x * np.cos(delta) - z * np.sin(delta), x * np.sin(delta) + z * np.cos(delta)
+    there = (ra + np.degrees(np.arctan2(y, level))) % 360
+    return there, np.degrees(np.arctan2(up, np.hypot(level, y)))
+
+
 def chord_of(angle_arcsec: float) -> float:
     """Distance between two points of the unit sphere that are an angle apart."""
     return float(2 * np.sin(angle_arcsec / ARCSEC_PER_RADIAN / 2))

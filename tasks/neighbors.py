@@ -49,3 +49,4 @@ def neighbors(
     )
     draft.write_table("neighbors", found.table.to_batches(), found.table.schema)
     draft.note("offsets", {survey: offset._asdict() for survey, offset in found.offsets.items()})
+    draft.note("chance", found.chance.model_dump())

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
+from pz_tsm_core.model.chance import Chance
 from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.pins import DustPin
 from pz_tsm_core.model.recipe import Recipe
@@ -75,7 +76,8 @@ def report(
     from pz_tsm_core.quality.page import Report, checks_of, render
 
     found = _found(store, stages, recipe, release)
-    cited = _cited(store, stages["combine"], found, credits_of_sky(release, dust, found.rows))
+    matched = found.training_set.matched if found.training_set else 0
+    cited = _cited(store, stages["combine"], found, credits_of_sky(release, dust, matched))
     checks = checks_of(found)
     told = Report(
         title=recipe.name, recipe=shown(recipe), found=found, checks=checks, cited=cited,
@@ -106,6 +108,7 @@ def _found(
 
     manifests = {label: store.manifest(ref) for label, ref in stages.items()}
     combined = stages["combine"]
+    near = manifests["neighbors"].notes if release else {}
     return Found(
         balance=balance(manifests),
         rules=survey_rules(manifests.values()),
@@ -114,18 +117,24 @@ def _found(
             store.batches(combined, "galaxies", GALAXY_COLUMNS),
         ),
         fractions=recipe.split.fractions,
-        training_set=_training_set(store, stages["split"], recipe, release) if release else None,
+        training_set=_training_set(store, stages["split"], recipe, release, near["offsets"])
+        if release else None,
+        chance=Chance.model_validate(near["chance"]) if release else None,
     )
 
 
 def _training_set(
-    store: Store, divided: ArtifactRef, recipe: Recipe, release: Release
+    store: Store, divided: ArtifactRef, recipe: Recipe, release: Release,
+    offsets: dict[str, dict[str, Any]],
 ) -> TrainingSet:
     from pz_tsm_core.quality.summary import TrainingSet
+    from pz_tsm_core.sky.offsets import Offset
 
     photometry = recipe.photometry
+    moved = offsets if recipe.match.offsets == "fit" else {}
     told = TrainingSet(release, photometry.bands, recipe.match.radius_arcsec,
-                       photometry.dereddening)
+                       photometry.dereddening,
+                       {survey: Offset(**each) for survey, each in moved.items()})
     for batch in store.batches(divided, "training_set", told.columns):
         told.add(batch)
     return told

@@ -33,8 +33,9 @@ _NAMES = {
     "quality": "quality",
     "ebv_applied": "ebv_applied",
 }
-#: Stands in `det_{band}` for null.
-UNMEASURED = -1
+#: Stands for a whole number that is null: in `det_{band}` for what was not measured, in `object_id`
+#: for no object.
+NOTHING = -1
 _CHUNK = 16_384
 
 
@@ -77,8 +78,8 @@ def write_rail(
     """Write one file for each part of column `split`; return how many rows each part got.
 
     Null magnitudes are written as 99.0 where `det_{band}` says that there was no detection, as
-    -99.0 where there was no measurement; other nulls as NaN. Memory holds one batch. The files
-    hold no time or path: equal rows in equal order give equal datasets.
+    -99.0 where there was no measurement; whole numbers as -1, other nulls as NaN. Memory
+    holds one batch. The files hold no time or path: equal rows in equal order give equal datasets.
 
     Parameters
     ----------
@@ -122,8 +123,8 @@ def _append(dataset: h5py.Dataset, values: npt.NDArray[Any]) -> None:
 def _values(rows: pa.RecordBatch, column: str) -> npt.NDArray[Any]:
     """Values of a column, nulls as RAIL expects them; integers never pass through float."""
     array = rows[column]
-    if column.startswith("det_"):
-        array = array.fill_null(UNMEASURED)
+    if pa.types.is_integer(array.type):
+        array = array.fill_null(NOTHING)
     if not array.null_count:
         return np.asarray(array.to_numpy(zero_copy_only=False))
     fill: Any = np.nan

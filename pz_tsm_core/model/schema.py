@@ -119,7 +119,8 @@ CRD = (
 )
 
 #: What `crossmatch` adds to a galaxy, beside its `separation` and the columns of its object.
-CANDIDATES = Column("n_candidates", pa.int32(), "Objects within the match radius", nullable=False)
+CANDIDATES = Column("n_candidates", pa.int32(), "Objects within the match radius, "
+                    "whatever of them was kept", nullable=False)
 RANK = Column("match_rank", pa.int16(), "1 for the nearest object, 2 for the next; null for none")
 MATCH = (
     Column(SEPARATION.name, SEPARATION.type, "Angle between redshift and object", SEPARATION.unit,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pz_tsm_core.model.chance import Chance
 from pz_tsm_core.quality.balance import Step
 from pz_tsm_core.quality.rules import SurveyRules
 from pz_tsm_core.quality.summary import Compilation, TrainingSet
@@ -42,6 +43,7 @@ class Found:
     ----------
     fractions : the parts that the recipe asks for
     training_set : None where the work ends with the compilation
+    chance : what the match finds where no counterpart is
     """
 
     balance: Sequence[Step]
@@ -49,6 +51,7 @@ class Found:
     compilation: Compilation
     fractions: Mapping[str, float]
     training_set: TrainingSet | None = None
+    chance: Chance | None = None
 
     @property
     def redshifts(self) -> Tally:
@@ -66,8 +69,8 @@ def measure(found: Found) -> list[Measurement]:
     named = [*_rows(found), *_rules(found.rules), *_redshifts(found)]
     if found.training_set:
         named += [*_match(found.training_set, found.compilation.galaxies),
-                  *_magnitudes(found.training_set), *_dust(found.training_set),
-                  *_split(found.training_set, found.fractions)]
+                  *_chance(found.chance), *_magnitudes(found.training_set),
+                  *_dust(found.training_set), *_split(found.training_set, found.fractions)]
     return [Measurement(*each) for each in named if math.isfinite(each[2])]
 
 
@@ -99,21 +102,27 @@ def _redshifts(found: Found) -> Named:
 
 
 def _match(told: TrainingSet, galaxies: int) -> Named:
-    yield "match.fraction", "", _share(told.rows, galaxies)
-    yield "match.ambiguous", "", _share(told.ambiguous, told.rows)
+    yield "match.fraction", "", _share(told.matched, galaxies)
+    yield "match.ambiguous", "", _share(told.ambiguous, told.matched)
     offsets = (("match.separation", told.separation, 1.0), ("match.east", told.east, MAS),
                ("match.north", told.north, MAS))
     for name, tally, unit in offsets:
-        if told.rows >= FEW or name == "match.separation":
+        if told.matched >= FEW or name == "match.separation":
             yield name, "", tally.median() * unit
         for survey in sorted(tally.counts):
             if tally.rows(survey) >= FEW:
                 yield name, survey, tally.median(survey) * unit
 
 
+def _chance(chance: Chance | None) -> Named:
+    if chance:
+        yield "match.random", "", chance.random
+        yield "match.wrong", "", chance.wrong_share
+
+
 def _magnitudes(told: TrainingSet) -> Named:
     for band in told.bands:
-        yield "magnitude.missing", band, _share(told.missing[band], told.rows)
+        yield "magnitude.missing", band, _share(told.missing[band], told.matched)
 
 
 def _dust(told: TrainingSet) -> Named:
@@ -130,9 +139,9 @@ def _dust(told: TrainingSet) -> Named:
 
 def _split(told: TrainingSet, fractions: Mapping[str, float]) -> Named:
     for part, asked in fractions.items():
-        share = _share(told.by_part.rows(part), told.rows)
+        share = _share(told.by_part.rows(part), told.galaxies)
         # Of n galaxies, each falling by itself to the part with probability p: binomial.
-        sigma = math.sqrt(asked * (1 - asked) / told.rows) if told.rows else math.nan
+        sigma = math.sqrt(asked * (1 - asked) / told.galaxies) if told.galaxies else math.nan
         yield "split.fraction", part, share
         yield "split.deviation", part, (share - asked) / sigma if sigma else 0.0
     yield "split.shared_galaxies", "", told.galaxy_sides.shared

@@ -44,7 +44,7 @@ def _picture(name: str, figure: Figure, described: str, caption: str) -> Picture
 def _redshifts(found: Found) -> dict[str, Picture]:
     tally = found.redshifts
     middle = tally.median()
-    described = (f"Histograms of the redshifts of {found.rows:,} galaxies from "
+    described = (f"Histograms of the redshifts of {tally.total.sum():,} galaxies from "
                  f"{len(tally.counts)} surveys; their median is {middle:.3f}.")
     caption = ("Galaxies by redshift, a panel a survey; the grey shape in every panel is all "
                "surveys together. The scale is logarithmic and common.")

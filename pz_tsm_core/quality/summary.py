@@ -7,7 +7,7 @@ training set: the ids by which its parts are proved disjoint.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from pz_tsm_core.ops.runs import run_starts
 from pz_tsm_core.quality.cells import SkyTally
 from pz_tsm_core.quality.reddening import Reddened
 from pz_tsm_core.quality.tally import Axis, Grid, Ints, Labels, Tally, floats
+from pz_tsm_core.sky.offsets import Offset
+from pz_tsm_core.sphere import offset_arcsec
 
 #: Beyond these a redshift is counted, and drawn nowhere; galaxies are known up to 14.
 REDSHIFT = Axis(-0.5, 0.005, 3100)
@@ -35,6 +37,8 @@ SEPARATION_BINS = 1000
 #: Redshifts of one galaxy that differ by more, over 1 + z, are not of one galaxy, or one is wrong:
 #: six times the error of a prism (PRIMUS: 0.005; Cool et al. 2013, ApJ 767, 118).
 DISCORDANT = 0.03
+
+_NOT_MOVED = Offset(0.0, 0.0, 0)
 
 #: Most galaxies are seen in i; the others in order of how many.
 _BY_USE = ("i", "r", "z", "g", "y", "u")
@@ -138,7 +142,11 @@ class Sides:
 
 @dataclass
 class TrainingSet:
-    """Matched galaxies by redshift, magnitude, separation and place.
+    """Galaxies of a training set by redshift, magnitude, separation and place.
+
+    Of a galaxy with several objects the row of the nearest one speaks; the others are counted in
+    `rows`, and in what is told of parts. Galaxies without an object have no part in what is told
+    of objects.
 
     Parameters
     ----------
@@ -146,14 +154,20 @@ class TrainingSet:
     bands : that have a magnitude
     radius_arcsec : within which objects were looked for
     dereddening : by which its magnitudes were corrected
-    ambiguous : galaxies with more than one object within the radius
+    moved : offsets by which positions were moved before the match, by survey
+    matched : galaxies with an object
+    ambiguous : those of them with more than one object within the radius
+    missing : by band, those of them without a magnitude
     """
 
     release: Release
     bands: Sequence[str]
     radius_arcsec: float
     dereddening: Dereddening = field(default_factory=lambda: Dereddening(map="none"))
+    moved: Mapping[str, Offset] = field(default_factory=dict)
     rows: int = 0
+    galaxies: int = 0
+    matched: int = 0
     ambiguous: int = 0
     by_survey: Tally = field(default_factory=lambda: Tally(REDSHIFT))
     by_part: Tally = field(default_factory=lambda: Tally(REDSHIFT))
@@ -166,6 +180,7 @@ class TrainingSet:
     separation: Tally = field(init=False)
     east: Tally = field(init=False)
     north: Tally = field(init=False)
+    _last: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.reddened = Reddened(self.dereddening, self.release)
@@ -182,34 +197,55 @@ class TrainingSet:
     @property
     def columns(self) -> list[str]:
         """Columns that `add` reads."""
-        own = ["galaxy_id", "survey", "split", "ra", "dec", "z", "separation", "n_candidates"]
+        own = ["row_id", "galaxy_id", "survey", "split", "ra", "dec", "z", "separation",
+               "n_candidates"]
         objects = (self.release.id, self.release.ra, self.release.dec)
         return [*own, *map(object_column, objects), *self.reddened.columns,
                 *(f"mag_{band}" for band in self.bands)]
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count the rows of a batch."""
-        surveys, parts = Labels.of(batch["survey"]), Labels.of(batch["split"])
-        z = floats(batch, "z")
+        """Count the rows of a batch; those of one galaxy follow each other, the nearest first."""
+        object_id = object_column(self.release.id)
+        with_object = batch.filter(batch[object_id].is_valid())
         self.rows += len(batch)
-        self.by_survey.add(z, surveys)
-        self.by_part.add(z, parts)
-        self.magnitudes.add(z, floats(batch, f"mag_{self.band}"))
-        self.missing.update({band: batch[f"mag_{band}"].null_count for band in self.bands})
-        self.sky.add(floats(batch, "ra"), floats(batch, "dec"))
-        self.reddened.add(batch)
-        self._add_match(batch, surveys)
-        self.galaxy_sides.add(batch["galaxy_id"].to_numpy(), parts)
-        objects = batch[object_column(self.release.id)].cast(pa.int64())
-        self.object_sides.add(objects.to_numpy(), parts)
+        self.galaxy_sides.add(batch["galaxy_id"].to_numpy(), Labels.of(batch["split"]))
+        self.object_sides.add(with_object[object_id].cast(pa.int64()).to_numpy(),
+                              Labels.of(with_object["split"]))
+        galaxies = batch.filter(pa.array(self._first(batch["row_id"].to_numpy())))
+        self._add_galaxies(galaxies)
+        self._add_objects(galaxies.filter(galaxies[object_id].is_valid()))
 
-    def _add_match(self, batch: pa.RecordBatch, surveys: Labels) -> None:
-        """Count separations, and offsets of the object from the redshift's position, in arcsec."""
+    def _first(self, row_id: Ints) -> npt.NDArray[np.bool_]:
+        """Whether a row is the first of its galaxy, of which rows may have come before."""
+        first = np.append(True, row_id[1:] != row_id[:-1])[:len(row_id)]
+        if len(row_id):
+            first[0] = row_id[0] != self._last
+            self._last = int(row_id[-1])
+        return first
+
+    def _add_galaxies(self, batch: pa.RecordBatch) -> None:
+        """Count galaxies by redshift and place."""
+        z = floats(batch, "z")
+        self.galaxies += len(batch)
+        self.by_survey.add(z, Labels.of(batch["survey"]))
+        self.by_part.add(z, Labels.of(batch["split"]))
+        self.sky.add(floats(batch, "ra"), floats(batch, "dec"))
+
+    def _add_objects(self, batch: pa.RecordBatch) -> None:
+        """Count galaxies by what their object is like, and where."""
+        self.matched += len(batch)
+        self.magnitudes.add(floats(batch, "z"), floats(batch, f"mag_{self.band}"))
+        self.missing.update({band: batch[f"mag_{band}"].null_count for band in self.bands})
+        self.reddened.add(batch)
         self.ambiguous += int((batch["n_candidates"].to_numpy() > 1).sum())
+        self._add_offsets(batch, Labels.of(batch["survey"]))
+
+    def _add_offsets(self, batch: pa.RecordBatch, surveys: Labels) -> None:
+        """Count separations, and offsets of the object from where the redshift was looked for."""
         self.separation.add(floats(batch, "separation"), surveys)
-        ra, dec = floats(batch, "ra"), floats(batch, "dec")
-        object_ra = floats(batch, object_column(self.release.ra))
-        object_dec = floats(batch, object_column(self.release.dec))
-        east = (object_ra - ra + 180) % 360 - 180  # across RA 0 as well
-        self.east.add(east * np.cos(np.radians(dec)) * 3600, surveys)
-        self.north.add((object_dec - dec) * 3600, surveys)
+        objects = (object_column(name) for name in (self.release.ra, self.release.dec))
+        east, north = offset_arcsec(*(floats(batch, name) for name in ("ra", "dec", *objects)))
+        moved = [self.moved.get(name, _NOT_MOVED) for name in surveys.names]
+        for tally, offset, by in ((self.east, east, [each.east for each in moved]),
+                                  (self.north, north, [each.north for each in moved])):
+            tally.add(offset - np.asarray(by, dtype=np.float64)[surveys.codes], surveys)

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.model.chance import Chance
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import NEIGHBOR_SCHEMA
 from pz_tsm_core.sky.catalog import answering
+from pz_tsm_core.sky.chance import Shifted, estimate_chance, shifted
 from pz_tsm_core.sky.cluster import Pool, pool_of
 from pz_tsm_core.sky.margin import Floats, Int64s
 from pz_tsm_core.sky.objects import Objects
-from pz_tsm_core.sky.offsets import Offset, measure_offsets, moved
+from pz_tsm_core.sky.offsets import Offset, Surveys, measure_offsets, moved
 from pz_tsm_core.sky.pairs import Pairs, find_pairs
 from pz_tsm_core.sky.search import Criteria
 
 #: Gives some columns of the galaxies in tables, always in the same order, that of the sky.
 Galaxies = Callable[[Sequence[str]], Iterator[pa.Table]]
+
+#: Searches by which offsets are fitted: where the first moves a survey into reach of objects that
+#: were not, the second sees them.
+ROUNDS = 2
 
 #: Finds the pairs of positions and objects.
 Engine = Callable[[Floats, Floats, Objects, Criteria, Pool], Pairs]
@@ -35,10 +40,12 @@ class Found:
     Parameters
     ----------
     offsets : by survey; those that the positions were moved by, if that was asked for
+    chance : how many of the nearest objects are no counterparts
     """
 
     table: pa.Table
     offsets: dict[str, Offset]
+    chance: Chance
 
 
 def find_neighbors(
@@ -62,21 +69,33 @@ def find_neighbors(
         `service.*` when workers or servers fail.
     """
     require_release(objects, release)
-    row_id, ra, dec, survey = _placed(galaxies)
+    row_id, ra, dec, surveys = _placed(galaxies)
     criteria = Criteria(policy.radius_arcsec, policy.min_radius_arcsec, policy.n_neighbors,
                         id=release.id, primary=release.primary_filter or "")
     engine = _engine(policy)
     with answering(str(objects.place)), pool_of(cluster, len(ra)) as pool:
-        pairs = engine(ra, dec, objects, criteria, pool)
-        offsets = _offsets(ra, dec, survey, pairs)
-        if policy.offsets == "fit" and offsets:
-            pairs = engine(*moved(ra, dec, survey, offsets), objects, criteria, pool)
+        offsets: dict[str, Offset] = {}
+        if policy.offsets == "fit":
+            for _ in range(ROUNDS):
+                there = moved(ra, dec, surveys, offsets)
+                beside = _offsets(*there, surveys, engine(*there, objects, criteria, pool))
+                offsets |= {name: each.beyond(offsets.get(name)) for name, each in beside.items()}
+        there = moved(ra, dec, surveys, offsets)
+        positions = shifted(row_id, *there, policy.radius_arcsec)
+        found = engine(positions.ra, positions.dec, objects, criteria, pool)
+    nearest = found.rank == 0
+    chance = estimate_chance(
+        positions, found.position[nearest], found.neighbors.separation[nearest], surveys,
+        area=np.pi * (policy.radius_arcsec**2 - policy.min_radius_arcsec**2))
+    pairs = _own(found, positions)
+    if policy.offsets == "none":
+        offsets = _offsets(ra, dec, surveys, pairs)
     if not len(pairs):
         raise refuse(Code.MATCH_EMPTY, str(objects.place),
                      found=f"no object within {policy.radius_arcsec:g} arcsec of any galaxy",
                      expected="redshifts and objects of one part of the sky",
                      remedy="compare the footprints; check the units and the frame of ra and dec")
-    return Found(_table(row_id, pairs), offsets)
+    return Found(_table(row_id, pairs), offsets, chance)
 
 
 def require_release(objects: Objects, release: Release) -> None:
@@ -109,22 +128,30 @@ def _engine(policy: MatchPolicy) -> Engine:
     return find_pairs_with_lsdb
 
 
-def _placed(galaxies: Galaxies) -> tuple[Int64s, Floats, Floats, npt.NDArray[np.object_]]:
+def _placed(galaxies: Galaxies) -> tuple[Int64s, Floats, Floats, Surveys]:
     """Ids, positions and surveys of all galaxies."""
     columns = ("row_id", "ra", "dec", "survey")
     table = pa.concat_tables(list(galaxies(columns)))
     row_id, ra, dec = (table[name].to_numpy() for name in columns[:3])
-    # Few texts, many rows: each text is one object.
     survey = table["survey"].dictionary_encode().combine_chunks()
-    return row_id, ra, dec, np.asarray(survey.dictionary, dtype=object)[survey.indices.to_numpy()]
+    code = survey.indices.to_numpy().astype(np.intp)
+    return row_id, ra, dec, Surveys(survey.dictionary.to_pylist(), code)
+
+
+def _own(found: Pairs, positions: Shifted) -> Pairs:
+    """The pairs of the galaxies themselves."""
+    own = np.flatnonzero(~positions.is_shifted[found.position])
+    kept = found.neighbors.at(own)
+    return replace(found, file=found.file[own],
+                   neighbors=replace(kept, disc=positions.galaxy[kept.disc]))
 
 
 def _offsets(
-    ra: Floats, dec: Floats, survey: npt.NDArray[np.object_], pairs: Pairs
+    ra: Floats, dec: Floats, surveys: Surveys, pairs: Pairs
 ) -> dict[str, Offset]:
     nearest = np.flatnonzero(pairs.rank == 0)
     position, found = pairs.position[nearest], pairs.neighbors.at(nearest)
-    return measure_offsets(ra[position], dec[position], found.ra, found.dec, survey[position])
+    return measure_offsets(ra[position], dec[position], found.ra, found.dec, surveys.at(position))
 
 
 def _table(row_id: Int64s, pairs: Pairs) -> pa.Table:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from astropy import units as u
-from astropy.coordinates import SkyCoord
 
+from pz_tsm_core.ops.runs import run_lengths, run_starts
 from pz_tsm_core.sky.margin import Floats
+from pz_tsm_core.sphere import offset_arcsec, offset_by
 
 #: Below that many pairs a median says little.
 FEWEST = 20
@@ -29,40 +29,53 @@ class Offset(NamedTuple):
     north: float
     pairs: int
 
+    def beyond(self, other: Offset | None) -> Offset:
+        """What both are together, of the pairs of this one."""
+        return self if other is None else Offset(
+            self.east + other.east, self.north + other.north, self.pairs)
+
+
+class Surveys(NamedTuple):
+    """The survey of every position: `names[code]`; codes are of shape (n,)."""
+
+    names: Sequence[str]
+    code: npt.NDArray[np.intp]
+
+    def at(self, place: npt.NDArray[np.intp]) -> Surveys:
+        """Those at certain places."""
+        return Surveys(self.names, self.code[place])
+
 
 def measure_offsets(
-    ra: Floats, dec: Floats, object_ra: Floats, object_dec: Floats,
-    survey: npt.NDArray[np.object_],
+    ra: Floats, dec: Floats, object_ra: Floats, object_dec: Floats, surveys: Surveys
 ) -> dict[str, Offset]:
     """The median offset from positions to objects, for each survey of at least 20 pairs.
 
     Parameters
     ----------
     ra, dec, object_ra, object_dec : degrees, shape (n,); pairs of nearest neighbours
-    survey : whose position it is, shape (n,)
+    surveys : whose positions they are
     """
-    east, north = SkyCoord(ra, dec, unit=u.deg).spherical_offsets_to(
-        SkyCoord(object_ra, object_dec, unit=u.deg))
+    east, north = offset_arcsec(ra, dec, object_ra, object_dec)
+    order = np.argsort(surveys.code, kind="stable")
+    starts = run_starts(surveys.code[order])
     found = {}
-    for key in sorted(set(survey)):
-        mine = survey == key
-        if mine.sum() >= FEWEST:
-            found[key] = Offset(_median(east[mine]), _median(north[mine]), int(mine.sum()))
-    return found
-
-
-def _median(offset: u.Quantity) -> float:
-    return float(np.median(offset.to_value(u.arcsec)))
+    for start, pairs in zip(starts, run_lengths(starts, len(order)), strict=True):
+        mine = order[start:start + pairs]
+        if pairs >= FEWEST:
+            found[surveys.names[surveys.code[mine[0]]]] = Offset(
+                float(np.median(east[mine])), float(np.median(north[mine])), int(pairs))
+    return dict(sorted(found.items()))
 
 
 def moved(
-    ra: Floats, dec: Floats, survey: npt.NDArray[np.object_], offsets: Mapping[str, Offset]
+    ra: Floats, dec: Floats, surveys: Surveys, offsets: Mapping[str, Offset]
 ) -> tuple[Floats, Floats]:
     """Positions moved to where the objects of their survey are; others stay as they are."""
     ra, dec = ra.copy(), dec.copy()
-    for key, offset in offsets.items():
-        mine = survey == key
-        there = SkyCoord(ra[mine], dec[mine], unit=u.deg).spherical_offsets_by(
-            offset.east * u.arcsec, offset.north * u.arcsec)
-        ra[mine], dec[mine] = there.ra.deg, there.dec.deg
+    for code, name in enumerate(surveys.names):
+        if name in offsets:
+            mine = surveys.code == code
+            ra[mine], dec[mine] = offset_by(ra[mine], dec[mine], offsets[name].east,
+                                            offsets[name].north)
     return ra, dec

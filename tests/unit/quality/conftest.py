@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pz_tsm_core.model.artifact import PUBLIC, FileEntry
+from pz_tsm_core.model.chance import Chance
 from pz_tsm_core.model.citation import Cited
 from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.model.resolution import Reason
@@ -50,6 +51,7 @@ def matched(rows: int, surveys: int) -> pa.Table:
     east, north = rng.normal(20, 100, rows), rng.normal(-30, 100, rows)  # mas
     magnitudes = np.where(rng.uniform(size=rows) < 0.1, np.nan, rng.normal(22, 1.5, rows))
     columns: dict[str, Any] = {
+        "row_id": pa.array(np.arange(rows)),
         "galaxy_id": pa.array(rng.permutation(rows), pa.int64()),
         "objectId": pa.array(2**62 + rng.permutation(rows), pa.int64()),
         "split": rng.choice(list(FRACTIONS), rows, p=list(FRACTIONS.values())).tolist(),
@@ -99,6 +101,8 @@ def found(compilation, training_set) -> Callable[..., Found]:
         return Found(
             balance=[], rules=[], compilation=compilation(rows, surveys), fractions=FRACTIONS,
             training_set=training_set(rows, surveys) if matched else None,
+            chance=Chance(positions=4 * rows, hits=rows // 10, galaxies=rows, matched=rows,
+                          wrong=rows / 200) if matched else None,
         )
     return make
 

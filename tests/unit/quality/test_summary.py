@@ -67,6 +67,59 @@ def test_an_offset_across_ra_zero_is_small(training_set, tables) -> None:
     assert median(told.east.axis, told.east.total) == pytest.approx(0.072, abs=0.001)
 
 
+def test_a_galaxy_of_several_rows_is_told_of_by_its_first_whatever_the_batches(
+    training_set, tables
+) -> None:
+    once = tables["matched"]
+    place = np.repeat(np.arange(len(once)), np.arange(len(once)) % 3 + 1)
+    rank = np.arange(len(place)) - np.flatnonzero(np.diff(place, prepend=-1))[place]
+    rows = once.take(pa.array(place))
+    rows = rows.set_column(rows.schema.get_field_index("separation"), "separation",
+                           pa.array(np.where(rank, 0.9, rows["separation"].to_numpy())))
+    for size in (1, 7, len(rows)):
+        told, single = training_set(0), training_set()
+        for batch in rows.to_batches(size):
+            told.add(batch)
+        assert (told.rows, told.galaxies, told.matched) == (len(rows), len(once), len(once))
+        assert told.missing == single.missing
+        assert told.ambiguous == single.ambiguous
+        for name in ("separation", "east", "by_survey", "by_part"):
+            assert (getattr(told, name).total == getattr(single, name).total).all()
+
+
+def test_a_galaxy_without_an_object_is_a_galaxy_and_no_match(training_set, tables) -> None:
+    rows = tables["matched"]
+    alone = np.arange(len(rows)) % 4 == 0
+    objects = ("objectId", "separation", "coord_ra", "coord_dec", "ebv", "ebv_applied", "mag_i")
+    for name in objects:
+        values = rows[name].combine_chunks()
+        rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(
+            [None if lone else value.as_py() for lone, value in zip(alone, values, strict=True)],
+            values.type))
+    told = training_set(0)
+    for batch in rows.to_batches(41):
+        told.add(batch)
+    frame = rows.to_pandas()[~alone]
+    assert (told.rows, told.galaxies, told.matched) == (len(rows), len(rows), len(frame))
+    assert told.missing["i"] == frame.mag_i.isna().sum()
+    assert told.ambiguous == (frame.n_candidates > 1).sum()
+    assert told.separation.total.sum() == told.east.total.sum() == len(frame)
+    assert (told.reddened.rows, told.reddened.unknown) == (len(frame), 0)
+    assert told.object_sides.shared == 0
+    assert told.by_survey.total.sum() == told.sky.cells.rows.sum() == len(rows)
+
+
+def test_ids_of_objects_beside_nulls_keep_their_last_digit(training_set, tables) -> None:
+    """2**62 and 2**62 + 1 are one number to a float, and would be one object on two parts."""
+    batch = tables["matched"].slice(0, 3).to_pylist()
+    for number, row in enumerate(batch):
+        row |= {"row_id": number, "objectId": (2**62, 2**62 + 1, None)[number],
+                "split": ("train", "test", "test")[number]}
+    told = training_set(0)
+    told.add(pa.RecordBatch.from_pylist(batch, tables["matched"].schema))
+    assert told.object_sides.shared == 0
+
+
 def test_an_id_on_two_sides_is_found_whatever_the_batches() -> None:
     ids = np.array([5, 7, 9, 5, 7, 11], dtype=np.int64)
     parts = ["train", "train", "test", "test", "train", "test"]  # 5 is on both

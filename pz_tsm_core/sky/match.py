@@ -160,8 +160,10 @@ class _Joiner:
         """The next galaxies with their objects."""
         mine = self._neighbors.slice(self._begin, self._most * len(galaxies))
         place = pc.index_in(mine["row_id"], value_set=galaxies["row_id"].combine_chunks())
-        number = (place.null_count and int(np.argmax(place.is_null().to_numpy()))) or len(place)
-        mine, place = mine.slice(0, number), place.slice(0, number).to_numpy()
+        # Those of the galaxies at hand come first; the next one's has no place among them.
+        others = np.flatnonzero(place.is_null().to_numpy())
+        number = int(others[0]) if len(others) else len(place)
+        mine, place = mine.slice(0, number), place.slice(0, number).to_numpy().astype(np.intp)
         keeps = self._keeps[self._begin:self._begin + number]
         self._begin += number
         near = np.zeros(len(galaxies), dtype=np.int64)

@@ -153,8 +153,8 @@ def lost_workers() -> Iterator[None]:
 
 def _gone(found: str) -> TransientError:
     return TransientError(
-        Problem(Code.SERVICE_UNREACHABLE, "cluster", found, "workers that live",
-                "give workers more memory, or choose cluster.kind: threads"))
+        Problem(Code.SERVICE_UNREACHABLE, "cluster", found, "a scheduler and workers that live",
+                "see what ended them; give workers more memory, or choose cluster.kind: threads"))
 
 
 def _connect(address: str) -> Client:

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pz_tsm_core import sphere
-from pz_tsm_core.hats_layout import hats
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -43,6 +42,8 @@ def cell_order(margin_arcsec: float) -> int:
     next to the poles at the seams between polar base cells (Gorski et al. 2005, ApJ 622, 759: the
     polar projection, whose shear is largest there), so its rule leaves 7 % to spare.
     """
+    from pz_tsm_core.hats_layout import hats  # four seconds that workers who search do not need
+
     return int(hats.pixel_math.healpix_shim.margin2order(margin_arcsec / 60.0))
 
 

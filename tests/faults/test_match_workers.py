@@ -226,8 +226,10 @@ def test_the_workers_of_others_may_be_lost_too(
         assert matched(left, catalog, policy).equals(truth)
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, Code.SERVICE_UNREACHABLE),
-                                           (signal.SIGSTOP, Code.SERVICE_TIMEOUT)])
+@pytest.mark.parametrize(("how", "code"), [
+    (signal.SIGKILL, Code.SERVICE_UNREACHABLE),
+    pytest.param(signal.SIGSTOP, Code.SERVICE_TIMEOUT, marks=pytest.mark.prove),
+])
 def test_where_no_worker_is_left_the_match_is_given_up(
     web: Web, left: pa.Table, catalog: str, address: str, tmp_path: Path,
     how: signal.Signals, code: Code,
@@ -255,9 +257,10 @@ def test_work_that_costs_one_worker_after_another_its_life_is_given_up(
     assert "died" in str(caught.value)
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize(("how", "patience", "code"), [
     (signal.SIGKILL, PROMPTLY, Code.SERVICE_UNREACHABLE),
-    pytest.param(signal.SIGSTOP, 3.0, Code.SERVICE_TIMEOUT, marks=pytest.mark.prove),
+    (signal.SIGSTOP, 3.0, Code.SERVICE_TIMEOUT),
 ])
 def test_a_scheduler_that_is_lost_is_told(
     web: Web, left: pa.Table, catalog: str, tmp_path: Path,

@@ -39,6 +39,8 @@ THREADS = ClusterPolicy(kind="threads")
 ROWS = 600
 #: Seconds in which a process whose work is over, or given up, has ended; the machine may be busy.
 PROMPTLY = 40.0
+#: Seconds of patience in which workers come to search, also there.
+ENOUGH = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +158,7 @@ def test_one_worker_killed_and_one_frozen_cost_their_tasks_and_not_the_match(
 def test_a_program_whose_workers_are_all_frozen_ends_when_its_patience_does(
     web: Web, left: pa.Table, catalog: str, tmp_path: Path
 ) -> None:
-    policy = ClusterPolicy(kind="local", workers=2, patience_seconds=5.0)
+    policy = ClusterPolicy(kind="local", workers=2, patience_seconds=ENOUGH)
     with alone(left, catalog, tmp_path, policy) as (process, target):
         with once_they_search(web, 2, lambda: lose(process, psutil.Process.suspend)):
             _, said = process.communicate(timeout=2 * PROMPTLY)
@@ -234,7 +236,7 @@ def test_where_no_worker_is_left_the_match_is_given_up(
     web: Web, left: pa.Table, catalog: str, address: str, tmp_path: Path,
     how: signal.Signals, code: Code,
 ) -> None:
-    policy = ClusterPolicy(kind="address", address=address, patience_seconds=3.0)
+    policy = ClusterPolicy(kind="address", address=address, patience_seconds=ENOUGH)
 
     def lose_all() -> None:
         for each in workers:
@@ -260,7 +262,7 @@ def test_work_that_costs_one_worker_after_another_its_life_is_given_up(
 @pytest.mark.prove
 @pytest.mark.parametrize(("how", "patience", "code"), [
     (signal.SIGKILL, PROMPTLY, Code.SERVICE_UNREACHABLE),
-    (signal.SIGSTOP, 3.0, Code.SERVICE_TIMEOUT),
+    (signal.SIGSTOP, ENOUGH, Code.SERVICE_TIMEOUT),
 ])
 def test_a_scheduler_that_is_lost_is_told(
     web: Web, left: pa.Table, catalog: str, tmp_path: Path,

@@ -12,11 +12,12 @@ class Web:
     """Files behind http://127.0.0.1, with ETags; every request is noted.
 
     While it is `held`, the second half of a file never comes; `reached` tells that one waits. So
-    many times as `busy` says, it answers that it is.
+    many times as `busy` says, it answers that it is. `before` is called with the name of a file
+    before it is sent, and may wait.
     """
 
     def __init__(self):
-        self.files, self.requests, self.busy = {}, [], 0
+        self.files, self.requests, self.busy, self.before = {}, [], 0, lambda name: None
         self.held, self.reached, self.stopped = False, threading.Event(), threading.Event()
         handler = type("Handler", (_Handler,), {"web": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -25,6 +26,18 @@ class Web:
 
     def url(self, name):
         return f"http://{self.host}/{name}"
+
+    def serve(self, folder, name):
+        """Put all files of a folder below a name; gives its address."""
+        self.files |= {f"{name}/{file.relative_to(folder).as_posix()}": file.read_bytes()
+                       for file in folder.rglob("*") if file.is_file()}
+        return self.url(name)
+
+    def asked(self):
+        """Files of which bytes were asked for, since the last time that this was called."""
+        told = [path.lstrip("/") for command, path in self.requests if command == "GET"]
+        self.requests.clear()
+        return told
 
     def stop(self):
         self.stopped.set()  # connections that are kept alive end, too
@@ -59,17 +72,23 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("If-None-Match") == tag:
             self._send(304, b"", said)
             return
-        start = self._start(tag)
-        status = 206 if start else 200
-        if start:
-            said["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self._send(status, content[start:], said, body=body)
+        if body:
+            self.web.before(self.path.lstrip("/"))
+        part = self._part(tag, len(content))
+        if part:
+            said["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(content)}"
+            content = content[part.start:part.stop]
+        self._send(206 if part else 200, content, said, body=body)
 
-    def _start(self, tag):
+    def _part(self, tag, size):
+        """The bytes asked for; nothing for all of them."""
         asked = self.headers.get("Range", "")
         if not asked or self.headers.get("If-Range", tag) != tag:
-            return 0
-        return int(asked.removeprefix("bytes=").partition("-")[0])
+            return None
+        start, _, last = asked.removeprefix("bytes=").partition("-")
+        if not start:
+            return range(max(size - int(last), 0), size)
+        return range(int(start), min(int(last or size) + 1, size))
 
     def _send(self, status, content, said, *, body=True):
         self.send_response(status)

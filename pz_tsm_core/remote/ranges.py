@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: Bytes that are read at a time.
 CHUNK = 2**18
 
+#: Bytes at the end of a file that are kept: as many as Arrow looks for a footer in.
+LAST = 2**16
+
 #: Seconds before something is tried again that brought nothing, at first and at most; and before
 #: a transfer goes on that broke off.
 FIRST_WAIT, LONGEST_WAIT, BREATH = 0.5, 60.0, 0.05
@@ -193,11 +196,16 @@ async def _read(body: Any, come: bytearray, most: int) -> None:
 
 
 class RangedFile(io.RawIOBase):
-    """A remote file as a file object, for libraries that seek; every read is a request."""
+    """A remote file as a file object, for libraries that seek.
+
+    Every read is a request, but for the last bytes of the file: readers of Parquet begin there,
+    and of a small file these are all.
+    """
 
     def __init__(self, ranges: Ranges) -> None:
         super().__init__()
         self._ranges, self._place = ranges, 0
+        self._end, self._last = max(ranges.size - LAST, 0), bytearray()
 
     def readable(self) -> bool:
         """It is."""
@@ -223,10 +231,17 @@ class RangedFile(io.RawIOBase):
         stop = min(self._place + len(view), self._ranges.size)
         if stop <= self._place:
             return 0
-        data = self._ranges.fetch(self._place, stop)
+        data = self._bytes(self._place, stop)
         view[:len(data)] = data
         self._place = stop
         return len(data)
+
+    def _bytes(self, start: int, stop: int) -> bytearray:
+        if start < self._end:
+            return self._ranges.fetch(start, stop)
+        if not self._last:
+            self._last = self._ranges.fetch(self._end, self._ranges.size)
+        return self._last[start - self._end:stop - self._end]
 
 
 def _may_pass(error: BaseException) -> bool:

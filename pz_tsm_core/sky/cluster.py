@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Executor
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.policy import ClusterPolicy
 from pz_tsm_core.sky.ordered import in_order
+from pz_tsm_core.sky.threads import Threads
 
 if TYPE_CHECKING:  # half a second that threads do not need
     from distributed import Client
@@ -22,6 +23,9 @@ LOOPBACK_ONLY = {
 
 #: Without a sign of life for so long, a worker of ours is taken for dead and its work done anew.
 SILENCE = "30s"
+
+#: For a scheduler to say who works for it.
+ANSWER_SECONDS = 5.0
 
 Piece = TypeVar("Piece")
 Done = TypeVar("Done")
@@ -88,51 +92,69 @@ def pool_of(policy: ClusterPolicy, rows: int = 0) -> Iterator[Pool]:
     Raises
     ------
     TransientError
-        `service.unreachable` when no scheduler answers, or a worker died over and over;
-        `service.timeout` when a piece of work takes longer than it may.
+        `service.unreachable` when no scheduler answers, none of its workers is left, or a piece
+        of work costs several their lives; `service.timeout` when one takes longer than it may.
     """
     patience = policy.patience_seconds
     if policy.runs_in(rows) == "threads":
-        with _abandoned(ThreadPoolExecutor(policy.workers), patience) as executor:
+        with _abandoned(Threads(policy.workers)) as executor, _impatient(patience):
             yield Pool(executor, policy.workers, patience)
         return
-    with dask_client(policy) as client, lost_workers(), \
-            _abandoned(client.get_executor(), patience) as executor:
+    with dask_client(policy) as client, _abandoned(client.get_executor()) as executor, \
+            _impatient(patience, client), lost_workers():
         yield Pool(executor, max(1, sum(client.nthreads().values())), patience)
 
 
 @contextmanager
-def _abandoned(executor: Executor, patience_seconds: float) -> Iterator[Executor]:
+def _abandoned(executor: Executor) -> Iterator[Executor]:
     """Wait for nobody once something has failed: who is frozen would never end."""
     try:
         yield executor
-    except BaseException as error:
-        executor.shutdown(wait=False, cancel_futures=True)
-        if isinstance(error, TimeoutError):
-            raise _impatient(patience_seconds) from error
+    except BaseException:
+        executor.shutdown(wait=False)
         raise
     executor.shutdown()
 
 
-def _impatient(seconds: float) -> TransientError:
-    return TransientError(
-        Problem(Code.SERVICE_TIMEOUT, "cluster", f"no result within {seconds:g} s",
-                "workers that get on with their work",
-                "see whether a worker or its disk hangs; cluster.patience_seconds allows more"))
+@contextmanager
+def _impatient(seconds: float, client: Client | None = None) -> Iterator[None]:
+    """Tell of work that does not end, and whether anybody is left to do it."""
+    try:
+        yield
+    except TimeoutError as error:
+        if client and not _has_workers(client):
+            raise _gone("no workers are left") from error
+        raise TransientError(Problem(
+            Code.SERVICE_TIMEOUT, "cluster", f"no result within {seconds:g} s",
+            "workers that get on with their work",
+            "see whether a worker or its disk hangs; cluster.patience_seconds allows more",
+        )) from error
+
+
+def _has_workers(client: Client) -> bool:
+    """Whether the scheduler knows of any; of one that does not answer nothing is known."""
+    with suppress(TimeoutError):
+        return bool(client.sync(client.scheduler.ncores, callback_timeout=ANSWER_SECONDS))
+    return True
 
 
 @contextmanager
 def lost_workers() -> Iterator[None]:
-    """Tell of workers that die in the words of the catalogue of errors."""
+    """Tell of workers that die, and of schedulers, in the words of the catalogue of errors."""
     from distributed import KilledWorker
+    from distributed.client import ClosedClientError
 
     try:
         yield
-    except KilledWorker as error:
-        raise TransientError(
-            Problem(Code.SERVICE_UNREACHABLE, "cluster", str(error), "workers that live",
-                    "give workers more memory, or choose cluster.kind: threads")
-        ) from error
+    except (KilledWorker, CancelledError, ClosedClientError) as error:
+        told = "" if isinstance(error, KilledWorker) else "the connection to the scheduler is lost"
+        raise _gone(told or str(error)) from error
+
+
+def _gone(found: str) -> TransientError:
+    return TransientError(
+        Problem(Code.SERVICE_UNREACHABLE, "cluster", found, "a scheduler and workers that live",
+                "see what ended them; give workers more memory, or choose cluster.kind: threads"))
 
 
 def _connect(address: str) -> Client:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import dask
 import numpy as np
 import pandas as pd
+from distributed.cfexecutor import ClientExecutor
 from upath import UPath
 
 from pz_tsm_core.errors import Code, refuse
@@ -50,8 +50,8 @@ def find_pairs_with_lsdb(
     TsmError
         `catalog.margin` for a catalogue whose margin is narrower than the radius; as `find_pairs`.
     """
-    with dask.config.set(scheduler="threads", pool=pool.executor) if _is_threads(pool) \
-            else nullcontext():
+    with nullcontext() if isinstance(pool.executor, ClientExecutor) \
+            else dask.config.set(scheduler="threads", num_workers=pool.width):
         crossed = _crossmatch(ra, dec, objects, criteria)
     crossed = crossed.sort_values(POSITION, kind="stable")
     position, ids = (crossed[name].to_numpy(np.int64) for name in (POSITION, OBJECT_ID))
@@ -65,10 +65,6 @@ def find_pairs_with_lsdb(
     ranked = nearest(replace(each, row=np.arange(len(each.row))), criteria.n_neighbors)
     return Pairs(objects, found.files, found.file[ranked.row],
                  replace(ranked, row=each.row[ranked.row]))
-
-
-def _is_threads(pool: Pool) -> bool:
-    return isinstance(pool.executor, ThreadPoolExecutor)
 
 
 def _crossmatch(ra: Floats, dec: Floats, objects: Objects, criteria: Criteria) -> pd.DataFrame:

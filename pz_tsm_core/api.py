@@ -319,9 +319,9 @@ def crossmatch(
     output_catalog_name : `<left>_x_<right>` by default
     ra_column, dec_column : of a table, ICRS positions in degrees
     id_column : of `right`, whole numbers, by which equal separations are settled instead
-    scratch : folder for temporary files, about a hundred bytes for each pair and, of a table, its
-        rows; they leave when the catalogue and what was made of it are no longer in use. Workers
-        on other machines must see it; by default it is that of the system
+    scratch : folder for temporary files, by default that of the system: 64 bytes for each pair
+        and, of a table, its rows. They leave when the catalogue and what was made of it are no
+        longer in use. Workers on other machines must see it
     workers : threads of this process that find the pairs; what comes later runs where Dask runs
 
     Returns

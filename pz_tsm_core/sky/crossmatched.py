@@ -66,9 +66,9 @@ def crossmatch_catalogs(
 ) -> Any:
     """Match two catalogues, or a table and a catalogue, as an `lsdb.Catalog`.
 
-    At once it reads the positions of the left side and finds all pairs. What is known of each is
-    kept in a temporary folder, some hundred bytes, as long as the catalogue, or what was made of
-    it, is in use; a table is laid out as a catalogue in the same folder.
+    At once it reads the positions of the left side and finds all pairs; memory holds both. What
+    is known of each pair, 64 bytes, is kept in a temporary folder as long as the catalogue, or
+    what was made of it, is in use; a table is laid out as a catalogue in the same folder.
 
     Parameters
     ----------

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import gc
 import logging
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord, search_around_sky
@@ -26,6 +28,7 @@ from pz_tsm_core.sky.matched_rows import MatchedRows
 from pz_tsm_core.sky.partition import write_parquet
 from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.sky.write import write_table_as_collection
+from tests.sources.s3_servers import needs_rclone, web_server
 
 RADIUS = 20.0
 
@@ -291,24 +294,32 @@ def test_worker_processes_compute_what_threads_compute(sides, crossed):
 
 
 def test_catalogues_whose_partitions_are_folders_of_files_are_matched(sides, crossed, tmp_path):
-    import shutil
-
     for side, rows in (("mine", 40), ("theirs", 100)):
         shutil.copytree(sides.catalog(side, rows, None), tmp_path / side)
         for file in list((tmp_path / side / side / "dataset").rglob("Npix=*.parquet")):
-            table = pa.parquet.ParquetFile(file).read()
+            table = pq.ParquetFile(file).read()
             file.unlink()
             file.with_suffix("").mkdir()
-            for part in range(2):
-                half = table.slice(part * (len(table) // 2), (len(table) // 2) or None)
-                rest = table.slice(len(table) // 2) if part else half
-                pa.parquet.write_table(rest, file.with_suffix("") / f"part{part}.parquet")
+            half = len(table) // 2
+            for part, rows_of in enumerate([table.slice(0, half), table.slice(half)]):
+                pq.write_table(rows_of, file.with_suffix("") / f"part{part}.parquet")
         for name in ("properties", "hats.properties"):
             file = tmp_path / side / side / name
             file.write_text(file.read_text().replace("npix_suffix=.parquet", "npix_suffix=/"))
     found = tsm.crossmatch(tmp_path / "mine", tmp_path / "theirs", radius_arcsec=RADIUS,
                            n_neighbors=3)
     _same(found, crossed, BOTH_IDS)
+
+
+@needs_rclone
+def test_catalogues_at_addresses_are_matched_as_those_on_disk(sides, crossed, monkeypatch):
+    sides.catalog("mine", 40, None)
+    sides.catalog("theirs", 100, None)
+    with web_server(sides.folder) as host:
+        monkeypatch.setenv("PZ_TSM_ALLOW_HOSTS", host)
+        found = tsm.crossmatch(f"http://{host}/mine-40-None", f"http://{host}/theirs-100-None",
+                               radius_arcsec=RADIUS, n_neighbors=3)
+        _same(found, crossed, BOTH_IDS)
 
 
 def test_temporary_files_stay_as_long_as_something_is_made_of_them(sides, tmp_path):

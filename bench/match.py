@@ -7,6 +7,7 @@ and whole (`ours_cpu_s` + `ours_imports_cpu_s`). `equal` says whether both found
 
 rivals     300,000 redshifts, 10 million objects, 17 columns: LSDB, DuckDB, astropy, STILTS, and
            reading these columns alone
+catalog    the same match as an LSDB catalogue, against LSDB's own and against the bare match
 few        3,000 redshifts, at random over the sky and from one survey, against the 300,000
 sizes      10^3 to 10^7 redshifts against LSDB
 end        `tsm match` of an existing configuration on the same sky, against what the existing
@@ -76,6 +77,15 @@ def _rivals(asked: argparse.Namespace) -> None:
         out = str(asked.scratch / "out.parquet")
         theirs, own = (_run(way, redshifts, catalog, out) for way in (rival, "ours"))
         _tell("match", own, rival, theirs, wanted=wanted)
+
+
+def _catalog(asked: argparse.Namespace) -> None:
+    """What it costs to have the match as a catalogue."""
+    redshifts, catalog = _sky(asked.data)
+    out = str(asked.scratch / "out.parquet")
+    own, lsdb, bare = (_run(way, redshifts, catalog, out) for way in ("catalog", "lsdb", "ours"))
+    _tell("match as a catalogue", own, "lsdb", lsdb, wanted="whole process at least 3")
+    _tell("match as a catalogue", own, "ours, bare", bare)
 
 
 def _few(asked: argparse.Namespace) -> None:
@@ -246,7 +256,8 @@ def _write_fits(redshifts: Path, catalog: str) -> None:
         Table.from_pandas(rows.to_pandas()).write(fits_of(str(redshifts)))
 
 
-PARTS = {"rivals": _rivals, "few": _few, "sizes": _sizes, "end": _end, "pixels": _pixels}
+PARTS = {"rivals": _rivals, "catalog": _catalog, "few": _few, "sizes": _sizes, "end": _end,
+         "pixels": _pixels}
 
 
 if __name__ == "__main__":

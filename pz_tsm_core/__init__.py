@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         check_survey,
         combine,
         combine_catalogs,
+        crossmatch,
         explain_flags,
         fetch,
         homogenize,
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "TsmError", "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch",
-    "homogenize", "list_products", "list_surveys", "magnitudes", "match", "match_catalogs",
+    "TsmError", "check_survey", "combine", "combine_catalogs", "crossmatch", "explain_flags",
+    "fetch", "homogenize", "list_products", "list_surveys", "magnitudes", "match", "match_catalogs",
     "open_product", "own_survey", "propose_recipe", "put", "read", "select", "show_survey", "split",
     "standardize", "write",
 ]

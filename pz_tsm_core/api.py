@@ -20,7 +20,7 @@ from pz_tsm_core.dust import check_dust, open_dust
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.existing.log import Log
 from pz_tsm_core.files import expanded
-from pz_tsm_core.frames import like, to_arrow
+from pz_tsm_core.frames import TABLES, like, to_arrow
 from pz_tsm_core.model.combining import CombinePolicy, Preset
 from pz_tsm_core.model.document import Document, checked
 from pz_tsm_core.model.photometry import (
@@ -47,10 +47,10 @@ from pz_tsm_core.store import PARQUET
 from pz_tsm_core.surveys import survey_of_table
 
 __all__ = [
-    "check_survey", "combine", "combine_catalogs", "explain_flags", "fetch", "homogenize",
-    "list_products", "list_surveys", "magnitudes", "match", "match_catalogs", "open_product",
-    "own_survey", "propose_recipe", "put", "read", "select", "show_survey", "split", "standardize",
-    "write",
+    "check_survey", "combine", "combine_catalogs", "crossmatch", "explain_flags", "fetch",
+    "homogenize", "list_products", "list_surveys", "magnitudes", "match", "match_catalogs",
+    "open_product", "own_survey", "propose_recipe", "put", "read", "select", "show_survey", "split",
+    "standardize", "write",
 ]
 
 
@@ -275,6 +275,94 @@ def match(
         cluster=checked(ClusterPolicy, workers=workers),
     )
     return like(table, galaxies)
+
+
+def crossmatch(
+    left: Any,
+    right: str | Path,
+    *,
+    n_neighbors: int = 1,
+    radius_arcsec: float = 1.0,
+    min_radius_arcsec: float = 0.0,
+    how: Literal["inner", "left"] = "inner",
+    left_columns: Sequence[str] | Literal["all"] | None = None,
+    right_columns: Sequence[str] | Literal["all"] | None = None,
+    suffixes: tuple[str, str] | None = None,
+    suffix_method: Literal["overlapping_columns", "all_columns"] = "overlapping_columns",
+    output_catalog_name: str | None = None,
+    ra_column: str = "ra",
+    dec_column: str = "dec",
+    id_column: str = "",
+    scratch: str | Path | None = None,
+    workers: int = 2,
+) -> Any:
+    """Match two catalogues as LSDB's `left.crossmatch(right)` does, and give an `lsdb.Catalog`.
+
+    Rows, columns and types are LSDB's, but no margin is needed, and no pair is lost without one.
+    The pairs are found before it returns; columns are read, in the partitions of the left side,
+    when they are asked for. Where several rows of `right` are equally near, the first along the
+    sky comes first.
+
+    Parameters
+    ----------
+    left : a HATS catalogue or collection (a folder, https:// or s3://), or a pandas, astropy or
+        Arrow table, which is called `left`
+    right : a HATS catalogue or collection
+    n_neighbors : so many of `right` at most for each row, the nearest
+    radius_arcsec, min_radius_arcsec : at most so far, and farther than that if it is not 0
+    how : with "left", rows of which nothing is near stay, with nulls
+    left_columns, right_columns : by name, or "all"; by default those that the catalogue names as
+        its default, or all. Positions come in any case, as in `lsdb.open_catalog`
+    suffixes : for columns of `left` and of `right`; the names of the catalogues, behind `_`, by
+        default
+    suffix_method : which columns have them: those of a name that both have, or all
+    output_catalog_name : `<left>_x_<right>` by default
+    ra_column, dec_column : of a table, ICRS positions in degrees
+    id_column : of `right`, whole numbers, by which equal separations are settled instead
+    scratch : folder for temporary files, by default that of the system: 64 bytes for each pair
+        and, of a table, its rows. They leave when the catalogue and what was made of it are no
+        longer in use. Workers on other machines must see it
+    workers : threads of this process that find the pairs; what comes later runs where Dask runs
+
+    Returns
+    -------
+    lsdb.Catalog
+        Columns of `left`, columns of `right`, and `_dist_arcsec`. It knows its number of rows.
+        A partition reads each file of `right` that it has pairs in: where `left` is divided far
+        more finely than `right`, files are read many times.
+
+    Raises
+    ------
+    TsmError
+        `catalog.*`, `table.*` or `position.*` for what cannot be matched; `match.empty` if
+        nothing matches, unless `how` is "left".
+    """
+    from pz_tsm_core.sky.crossmatched import Rows, crossmatch_catalogs
+    from pz_tsm_core.sky.matched_columns import Naming
+
+    in_memory = isinstance(left, TABLES)
+    return crossmatch_catalogs(
+        Rows(to_arrow(left), ra_column, dec_column) if in_memory else _place(left, "left"),
+        _place(right, "right"),
+        policy=checked(MatchPolicy, n_neighbors=n_neighbors, radius_arcsec=radius_arcsec,
+                       min_radius_arcsec=min_radius_arcsec, how=how, unique=False),
+        columns=(left_columns, right_columns),
+        naming=checked(Naming, suffixes=suffixes, method=suffix_method),
+        name=output_catalog_name,
+        id_column=id_column,
+        scratch=None if scratch is None else expanded(scratch),
+        cluster=checked(ClusterPolicy, workers=workers),
+    )
+
+
+def _place(catalog: Any, side: str) -> str:
+    """Where a catalogue lies, also for those who work in another folder."""
+    if not isinstance(catalog, str | Path):
+        raise refuse(Code.CATALOG_INVALID, side, found=f"a {type(catalog).__name__}",
+                     expected="the folder or the address of a HATS catalogue",
+                     remedy="write it, as with `write_catalog` of LSDB, and give its folder")
+    is_remote = "://" in str(catalog)
+    return str(catalog) if is_remote else str(expanded(catalog).absolute())
 
 
 def magnitudes(

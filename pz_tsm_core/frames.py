@@ -16,6 +16,9 @@ from pz_tsm_core.errors import Code, refuse
 #: Such as 10**(10**10), on which a parser of units would work for ever.
 _POWER_OF_NUMBER = re.compile(r"[0-9)]\s*(\*\*|\^)")
 
+#: What notebooks hold.
+TABLES = (pd.DataFrame, Table, pa.Table)
+
 
 def to_arrow(table: Any) -> pa.Table:
     """The same rows as an Arrow table: masked values and NaN-filled objects become nulls.

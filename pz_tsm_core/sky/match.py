@@ -76,7 +76,7 @@ def crossmatch(
 
     def batches() -> Iterator[pa.RecordBatch]:
         with answering(str(objects.place)), pool_of(cluster, n_galaxies) as pool:
-            payload = Payload(chosen, wanted, pool)
+            payload = Payload(chosen, wanted, pool.in_order)
             for table in galaxies(GALAXY_SCHEMA.names):
                 yield from joiner.join(table, payload).to_batches()
         joiner.require_end()

@@ -67,7 +67,8 @@ def match_tables(
     criteria = Criteria(radius_arcsec, min_radius_arcsec, n_neighbors, id=id_column)
     with pool_of(cluster or ClusterPolicy(), len(along)) as pool:
         pairs = find_pairs(ra_left[along], dec_left[along], objects, criteria, pool)
-        payload = Payload(pairs.chosen(np.arange(len(pairs)), id_column), columns, pool)
+        payload = Payload(pairs.chosen(np.arange(len(pairs)), id_column), columns,
+                          pool.in_order)
         rows, pair = joined(pairs.position, len(along), how)
         separation = np.append(pairs.neighbors.separation, np.nan)
         for begin in range(0, len(rows), ROWS):

@@ -113,11 +113,23 @@ def require_release(objects: Objects, release: Release) -> None:
                      found=f"{release.ra}, {release.dec}",
                      expected=f"{objects.ra}, {objects.dec}, by which {objects.place} is laid out",
                      remedy="name these columns in the profile")
-    kind = objects.schema.field(release.id).type
+    require_ids(objects, release.id)
+
+
+def require_ids(objects: Objects, column: str) -> None:
+    """Refuse a column of ids that is not there, or holds no whole numbers.
+
+    Raises
+    ------
+    TsmError
+        `catalog.missing-column`, `table.column-type`.
+    """
+    objects.require([column])
+    kind = objects.schema.field(column).type
     if not pa.types.is_integer(kind) or pa.types.is_uint64(kind):
-        raise refuse(Code.TABLE_COLUMN_TYPE, f"{objects.place}: column {release.id}",
+        raise refuse(Code.TABLE_COLUMN_TYPE, f"{objects.place}: column {column}",
                      found=str(kind), expected="whole numbers that fit 64 bits with sign",
-                     remedy="name another id column in the release profile")
+                     remedy="name another column of ids")
 
 
 def _engine(policy: MatchPolicy) -> Engine:

@@ -140,7 +140,7 @@ def sorted_with_index(table: pa.Table, name: str, ra_column: str, dec_column: st
     TsmError
         `table.missing-column`, `position.*` for rows without a position on the sphere.
     """
-    index = spatial_index(*_positions(table, name, ra_column, dec_column))
+    index = spatial_index(*positions(table, name, ra_column, dec_column))
     if not (index[1:] >= index[:-1]).all():
         order = np.argsort(index, kind="stable")
         table, index = table.take(pa.array(order)), index[order]
@@ -150,10 +150,20 @@ def sorted_with_index(table: pa.Table, name: str, ra_column: str, dec_column: st
     return indexed.replace_schema_metadata(None).combine_chunks()
 
 
-def _positions(
+def positions(
     table: pa.Table, where: str, ra_column: str, dec_column: str
 ) -> tuple[npt.NDArray[np.float64], ...]:
-    """Ra and dec as arrays, once it is certain that every row has a position on the sphere."""
+    """Ra and dec as arrays, once it is certain that every row has a position on the sphere.
+
+    Parameters
+    ----------
+    where : the table, for people
+
+    Raises
+    ------
+    TsmError
+        `table.missing-column`, `position.*`.
+    """
     problems = Problems()
     columns = []
     for name, low, high in ((ra_column, 0, 360), (dec_column, -90, 90)):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pz_tsm_core.sky.cluster import Pool
 from pz_tsm_core.sky.margin import Int64s
 from pz_tsm_core.sky.objects import ObjectFile
 
 Places = npt.NDArray[np.intp]
+
+#: Reads rows of files, in their order: `Pool.in_order`, or `map` in this thread.
+Read: TypeAlias = "Callable[[Callable[[_Rows], pa.Table], list[_Rows]], Iterator[pa.Table]]"
 
 
 class Chosen(NamedTuple):
@@ -41,12 +43,12 @@ class Payload:
     until then. Objects that follow the sky, as files do, keep few files in memory.
     """
 
-    def __init__(self, chosen: Chosen, columns: Sequence[str], pool: Pool) -> None:
+    def __init__(self, chosen: Chosen, columns: Sequence[str], read: Read) -> None:
         self.schema = pa.schema([chosen.schema.field(name) for name in columns])
         self._known = chosen.known
         missing = tuple(name for name in columns if name not in chosen.known)
         wanted = _by_file(chosen, missing) if missing else []
-        self._coming = pool.in_order(_read, wanted)
+        self._coming = read(_read, wanted)
         self._places = [rows.place for rows in wanted]
         self._opened, self._given = 0, 0
         self._held: list[tuple[Places, pa.Table]] = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from jproperties import Properties
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.sphere import INDEX_ORDER, Tile
@@ -35,6 +35,7 @@ class CatalogProperties(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    catalog_name: str = Field(alias="obs_collection")
     catalog_type: str = Field(alias="dataproduct_type")
     total_rows: int | None = Field(default=None, alias="hats_nrows")
     ra_column: str = Field(alias="hats_col_ra")
@@ -42,6 +43,13 @@ class CatalogProperties(BaseModel):
     healpix_column: str | None = Field(default=None, alias="hats_col_healpix")
     healpix_order: int | None = Field(default=None, alias="hats_col_healpix_order")
     npix_suffix: str = Field(default=".parquet", alias="hats_npix_suffix")
+    default_columns: tuple[str, ...] | None = Field(default=None, alias="hats_cols_default")
+
+    @field_validator("default_columns", mode="before")
+    @classmethod
+    def _divided(cls, said: str) -> list[str]:
+        """Names stand with spaces, commas or semicolons between them."""
+        return re.split(r"[;,\s]+", said.strip())
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import feather
 
-from pz_tsm_core.sky.margin import Floats, Tile
+from pz_tsm_core.sky.margin import Floats
 from pz_tsm_core.sky.matched_columns import DISTANCE, MatchColumns
 from pz_tsm_core.sky.nearest import with_nulls
 from pz_tsm_core.sky.objects import ObjectFile, Place
 from pz_tsm_core.sky.payload import Chosen, Payload
+from pz_tsm_core.sphere import Tile
 
 LEFT, RIGHT = "left", "right"
 

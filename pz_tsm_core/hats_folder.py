@@ -64,7 +64,7 @@ class HatsFolder:
             next(map(self.folder.file, self.files(self.layout.pixels)), None)
         if file is None:
             return pa.schema([])
-        with sound(self.folder.where):
+        with sound(self.folder.where, Code.CATALOG_INVALID):
             return pq.read_schema(file)
 
     def files(self, pixels: Iterable[Tile]) -> Iterator[str]:
@@ -73,7 +73,9 @@ class HatsFolder:
             if not self.layout.in_folders:
                 yield str(partition)
                 continue
-            for name in self.folder.names(str(partition)):
+            with sound(f"{self.folder.where}/{partition}", Code.CATALOG_INVALID):
+                names = self.folder.names(str(partition))
+            for name in names:
                 if _FILE.fullmatch(name):
                     yield str(partition / name)
 
@@ -81,7 +83,7 @@ class HatsFolder:
 def open_hats_folder(folder: Folder) -> HatsFolder:
     """Read what a catalogue, or the primary one of a collection, says of itself.
 
-    A few small files are copied, for hats reads them from disk.
+    A few small files are copied, for `hats_layout` reads them from a folder.
 
     Raises
     ------

@@ -20,6 +20,7 @@ from pz_tsm_core.model.photometry import PhotometryPolicy
 from pz_tsm_core.model.recipe import ObjectCatalog, Recipe, Redshifts, SurveyFile
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.retrieval import Wanted
+from pz_tsm_core.model.schema import SPLIT
 from pz_tsm_core.model.survey import Survey
 from pz_tsm_core.ops.object_columns import (
     columns_needed,
@@ -188,7 +189,7 @@ def _check_matching(recipe: Recipe, catalog: ObjectCatalog, check: _Check) -> No
         check.passes(("select",), lambda: _fits(selection, rows), inside=True)
         if release and not check.problems.found:
             check.passes(("photometry",), lambda: _distinct(recipe, catalog, release, schema))
-    _check_dust(recipe.photometry, release, check)
+    _check_dust(recipe.photometry, release, schema, check)
 
 
 def _check_fluxes(
@@ -207,7 +208,8 @@ def _distinct(
 ) -> None:
     columns = columns_needed(release, recipe.photometry, recipe.select, extra=catalog.columns,
                              known=schema.names)
-    require_distinct(rows_before_cuts(schema, columns, recipe.photometry))
+    rows = rows_before_cuts(schema, columns, recipe.photometry)
+    require_distinct(rows.append(SPLIT.field))
 
 
 def _fits(selection: Selection, rows: pa.Schema) -> None:
@@ -215,12 +217,16 @@ def _fits(selection: Selection, rows: pa.Schema) -> None:
         raise TsmError(*problems)
 
 
-def _check_dust(photometry: PhotometryPolicy, release: Release | None, check: _Check) -> None:
+def _check_dust(
+    photometry: PhotometryPolicy, release: Release | None, schema: pa.Schema | None, check: _Check
+) -> None:
     """A map and coefficients that are there, and go together."""
     loc: Loc = ("photometry", "dereddening")
     check.problems.extend(replace(problem, where=check.where((*loc, problem.where)))
                           for problem in mistakes(photometry, release))
     choice = photometry.dereddening
+    if choice.map == "catalog" and release and release.ebv and schema is not None:
+        check.passes((*loc, "map"), lambda: require_columns([str(release.ebv)], schema.names))
     if choice.map in map_keys():
         check.passes((*loc, "directory"), lambda: get_map(choice.map).require(choice.directory))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.policy import OutputPolicy, SplitPolicy
 from pz_tsm_core.model.release import Release
+from pz_tsm_core.model.schema import object_column
 from pz_tsm_core.model.stages import EXPORT
 from pz_tsm_core.store import Draft, Store
 from tasks.stage import stage_task
@@ -18,7 +19,7 @@ def request(
 ) -> StageRequest:
     """The rows and the formats; not where the files will go."""
     policy = {"formats": sorted(output.formats), "parts": list(split.fractions),
-              "object_id": release.id}
+              "object_id": object_column(release.id)}
     return EXPORT.request({"training_set": [training_set]}, policy=policy)
 
 
@@ -46,7 +47,7 @@ def export(
             {part: draft.directory / f"{STEM}_{part}.hdf5" for part in split.fractions},
             store.batches(training_set, "training_set"),
             schema,
-            names=rail_names(schema.names, release.id),
+            names=rail_names(schema.names, object_column(release.id)),
             provenance={"training_set": training_set.content},
         )
         draft.count("rows of HDF5 files", counts)

@@ -15,7 +15,7 @@ from pz_tsm_core.dust.pairs import NO_MAP, mistakes
 from pz_tsm_core.dust.reading import open_map, read_ebv
 from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.model.artifact import sha256_of
-from pz_tsm_core.model.photometry import PhotometryPolicy
+from pz_tsm_core.model.photometry import BANDS, PhotometryPolicy
 from pz_tsm_core.model.policy import Dereddening
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import object_column
@@ -34,7 +34,9 @@ class Dust:
 
     @property
     def coefficients(self) -> Mapping[str, float]:
-        """R_b = A_b / E(B-V) by band."""
+        """R_b = A_b / E(B-V) by band; without a map nothing is undone."""
+        if self.choice.map == "none":
+            return dict.fromkeys(BANDS, 0.0)
         return _values(self.choice)
 
     def reddening(self, table: pa.Table, release: Release) -> Floats:

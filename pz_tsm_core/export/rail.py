@@ -56,7 +56,11 @@ def rail_names(columns: Sequence[str], object_id: str = "objectId") -> dict[str,
         for name, dataset in _OF_BANDS.items():
             names[f"{name}_{end}"] = f"{name}_{end}" if kind else dataset.format(band)
         names |= {f"{name}_{end}": f"{name}_{end}" for name in _KEPT}
-    return {column: name for column, name in names.items() if column in columns}
+    there = {column: name for column, name in names.items() if column in columns}
+    # A catalogue may have a `mag_i_lsst` of its own: the name is RAIL's, for the one made here.
+    renamed = {name for column, name in there.items() if column != name}
+    return {column: name for column, name in there.items()
+            if column != name or name not in renamed}
 
 
 def _magnitudes(columns: Sequence[str]) -> Iterator[tuple[str, str]]:

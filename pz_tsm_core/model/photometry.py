@@ -65,9 +65,9 @@ class PhotometryPolicy(Value):
     flagged: Literal["blank", "keep", "drop"] = "blank"
     missing: Literal["blank", "drop"] = "blank"
     not_detected: Literal["blank", "limit", "drop"] = "blank"
-    min_snr: float | None = Field(default=None, gt=0)
-    limit_sigma: float = Field(default=1.0, gt=0)
-    softening_njy: dict[Band, Annotated[float, Field(gt=0)]] = SOFTENING_NJY
+    min_snr: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    limit_sigma: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    softening_njy: dict[Band, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = SOFTENING_NJY
     dereddening: Dereddening = Dereddening()
 
     @field_validator("flux", "bands", "values")

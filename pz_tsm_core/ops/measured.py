@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pz_tsm_core.errors import Code, Problems
 from pz_tsm_core.model.photometry import PhotometryPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import object_column
@@ -88,6 +90,26 @@ def fluxes_of(release: Release, policy: PhotometryPolicy) -> list[BandFlux]:
     return found
 
 
+def require_measured(table: pa.Table, sources: Iterable[BandFlux]) -> None:
+    """Refuse a table without a column that some flux is read from.
+
+    Raises
+    ------
+    TsmError
+        `table.missing-column` for each
+    """
+    problems = Problems()
+    for source in sources:
+        for name in (source.value, source.err, source.flag):
+            if name is not None and object_column(name) not in table.column_names:
+                problems.add(
+                    Code.TABLE_MISSING_COLUMN, f"{source.band} band", found=f"no column `{name}`",
+                    expected="value, error and flag of the flux",
+                    remedy="believe all fluxes: photometry.flagged: keep" if name == source.flag
+                    else "match with that kind of flux, or name one that is there")
+    problems.raise_if_any()
+
+
 def measure(table: pa.Table, source: BandFlux, policy: PhotometryPolicy) -> Measured:
     """Read one flux of every row: in nJy, with the policy's word on what is no measurement.
 
@@ -98,8 +120,8 @@ def measure(table: pa.Table, source: BandFlux, policy: PhotometryPolicy) -> Meas
     if source.flag is not None:
         flags = pc.cast(table[object_column(source.flag)], pa.bool_())
         flagged = np.asarray(pc.fill_null(flags, fill_value=False).to_numpy(), dtype=bool)
-    absent = ~np.isfinite(value) | np.isin(value, source.missing)
-    unseen = np.isin(value, source.not_detected)
+    absent = ~np.isfinite(value) | _is_any(table, source.value, source.missing)
+    unseen = _is_any(table, source.value, source.not_detected)
     err = np.where((err > 0) & np.isfinite(err) & ~unseen, err, np.nan)
     value = np.where(absent | unseen | flagged, np.nan, value)
     flux, err = flux_of(value, err) if source.in_magnitudes else (
@@ -107,9 +129,18 @@ def measure(table: pa.Table, source: BandFlux, policy: PhotometryPolicy) -> Meas
     missing = ~flagged & (absent | np.isinf(flux))
     faint = (flux <= 0) | unseen
     if policy.min_snr is not None:
-        faint |= np.divide(flux, err) < policy.min_snr
+        faint |= ~(np.divide(flux, err) >= policy.min_snr)  # without an error nothing is sure
     return Measured(flux, np.where(flagged | missing, np.nan, err), flagged, missing,
                     faint & ~flagged & ~missing)
+
+
+def _is_any(table: pa.Table, name: str, sentinels: Sequence[float]) -> Truths:
+    """Whether a value is one of these, as precise as the column is: 99.9 is no float32."""
+    kind = table[object_column(name)].type
+    said = pa.array(sentinels, pa.float64())
+    if pa.types.is_floating(kind):
+        said = said.cast(kind).cast(pa.float64())
+    return np.isin(_floats(table, name), said.to_numpy())
 
 
 def _floats(table: pa.Table, name: str) -> Floats:

@@ -45,19 +45,22 @@ def columns_needed(
     """
     named = release.columns_for(photometry.flux, photometry.bands, flags=photometry.reads_flags)
     if known is not None:
-        optional = {release.ebv, release.extendedness} - set(known)
+        needed = {release.ebv} if photometry.dereddening.map == "catalog" else set()
+        optional = {release.ebv, release.extendedness} - needed - set(known)
         named = [name for name in named if name not in optional]
-    return list(dict.fromkeys([*named, *extra, *_read_by_cuts(photometry, select)]))
+    return list(dict.fromkeys([*named, *extra, *_read_by_cuts(photometry, select, known or ())]))
 
 
-def _read_by_cuts(photometry: PhotometryPolicy, select: SelectPolicy) -> list[str]:
+def _read_by_cuts(
+    photometry: PhotometryPolicy, select: SelectPolicy, known: Collection[str]
+) -> list[str]:
     """Names in the catalogue of the columns that cuts read, and that no stage makes."""
     added = {column.name for column in photometry_added(photometry)}
     made = {*GALAXY_SCHEMA.names, *(column.name for column in MATCH), *added}
     found = []
     for name in sorted(parse_selection(select).reads - made):
         plain = name.removesuffix(OBJECT_SUFFIX)
-        found.append(plain if plain in made else name)
+        found.append(plain if plain in made and name not in known else name)
     return found
 
 

@@ -28,7 +28,14 @@ from pz_tsm_core.ops.fluxes import (
     magnitude,
     magnitude_error,
 )
-from pz_tsm_core.ops.measured import BandFlux, Measured, Truths, fluxes_of, measure
+from pz_tsm_core.ops.measured import (
+    BandFlux,
+    Measured,
+    Truths,
+    fluxes_of,
+    measure,
+    require_measured,
+)
 
 #: Reasons for which rows leave, in the order in which they are asked.
 DROPPED = ("flux_flagged", "flux_missing", "not_detected")
@@ -75,7 +82,7 @@ def add_photometry(
     Raises
     ------
     TsmError
-        `dust.twice` when the table is dereddened already.
+        `dust.twice` when the table is dereddened already; `table.missing-column`.
 
     Notes
     -----
@@ -86,6 +93,7 @@ def add_photometry(
     if EBV.name in table.column_names:
         raise refuse(Code.DUST_TWICE, EBV.name, found="a table that was dereddened before",
                      expected="fluxes as observed", remedy="start again from the matched fluxes")
+    require_measured(table, sources)
     leaving = {reason: np.zeros(len(table), dtype=bool) for reason in DROPPED}
     columns: list[tuple[Column, pa.Array]] = [(EBV, _array(ebv, EBV))]
     unknown = np.isnan(ebv)

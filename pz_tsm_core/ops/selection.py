@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
 from pz_tsm_core.model.photometry import SelectPolicy
+from pz_tsm_core.model.schema import SPLIT
 from pz_tsm_core.rules import Expression, Kind, parse
 
 #: Of a computed column, before its formula: the field of which it is the description.
@@ -77,7 +78,7 @@ def selection_problems(selection: Selection, schema: pa.Schema) -> tuple[Problem
     """What keeps a selection from being made of a table of this schema."""
     problems = Problems()
     for name, formula in selection.columns:
-        if name in schema.names:
+        if name in (*schema.names, SPLIT.name):
             problems.add(Code.RECIPE_BAD_VALUE, f"select.columns.{name}",
                          found=f"a column `{name}` that the rows have already",
                          expected="a name of its own", remedy="call it something else")

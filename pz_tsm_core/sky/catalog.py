@@ -184,4 +184,4 @@ def require_margin(catalog: Any, path: str | Path, radius_arcsec: float) -> None
         found = f"a margin of {width:g} arcsec" if margin is not None else "no margin"
         raise refuse(Code.CATALOG_MARGIN, str(path), found=found,
                      expected=f"at least the match radius, {radius_arcsec:g} arcsec",
-                     remedy="give the collection with its margin, or a smaller match.radius_arcsec")
+                     remedy="take match.engine: range, which needs none; or the collection with it")

@@ -1,4 +1,4 @@
-"""Where Dask runs: threads of this process, local processes, or a running scheduler."""
+"""Where work runs: threads of this process, local processes, or a running scheduler."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ Done = TypeVar("Done")
 
 @contextmanager
 def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
-    """Open a cluster as the recipe asks, make its client current, and close both at the end.
+    """Open workers on this machine, or connect to a scheduler; close them at the end.
 
-    Threads are the default: below about ten million rows they beat processes, each of which
-    pays for its own imports.
+    The client is current meanwhile.
 
     Raises
     ------
@@ -50,15 +49,13 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
 
-    processes = policy.kind in ("local", "auto")
     with (
         dask.config.set({"distributed.scheduler.worker-ttl": SILENCE}),
         LocalCluster(
-            n_workers=policy.workers if processes else 1,
-            threads_per_worker=1 if processes else policy.workers,
-            processes=processes,
+            n_workers=policy.workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
             **LOOPBACK_ONLY,
-            **({"host": "127.0.0.1"} if processes else {}),
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
         client.as_current(),

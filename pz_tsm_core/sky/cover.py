@@ -20,7 +20,7 @@ from pz_tsm_core.sphere import spatial_index
 Floats = npt.NDArray[np.float64]
 
 #: Cells of the cover are so many orders coarser than those the proof speaks of: then a disc
-#: touches two of them instead of nine, and few objects lie in them beside it.
+#: touches one to four of them instead of nine, and few objects lie in them beside it.
 COARSER = 2
 
 #: Mean sizes of a cell that none is longer than, with much to spare.
@@ -64,9 +64,15 @@ class Cover(NamedTuple):
         high = np.searchsorted(self.cells, (last - 1) >> self.shift, side="right")
         return self._replace(cells=self.cells[low:high], disc=self.disc[low:high])
 
+    def of(self, disc: npt.NDArray[np.intp]) -> Cover:
+        """The part of some discs: all of their cells."""
+        kept = np.isin(self.disc, disc)
+        return self._replace(cells=self.cells[kept], disc=self.disc[kept])
+
+
 
 def cover_discs(ra: Floats, dec: Floats, radius_arcsec: float) -> Cover:
-    """Cells that hold every point within a radius of the positions, and of their neighbours some.
+    """Give cells that hold every point within a radius of each position, and some beyond.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pz_tsm_core.errors import Code, TsmError, refuse
 from pz_tsm_core.model.artifact import Rows
 from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
@@ -20,7 +22,7 @@ from pz_tsm_core.sky.catalog import answering
 from pz_tsm_core.sky.cluster import pool_of
 from pz_tsm_core.sky.nearest import NO_OBJECT, How, joined, with_nulls
 from pz_tsm_core.sky.neighbors import Galaxies, find_neighbors, require_release
-from pz_tsm_core.sky.objects import ObjectFile, Objects
+from pz_tsm_core.sky.objects import ObjectFile, Objects, Place
 from pz_tsm_core.sky.payload import Chosen, Payload
 from pz_tsm_core.sphere import Tile, order_along, spatial_index
 
@@ -71,7 +73,7 @@ def crossmatch(
     objects.require(wanted)
     keeps = _keeps(neighbors, policy)
     schema = _schema(objects, wanted, release)
-    joiner = _Joiner(neighbors, keeps, policy.how, schema)
+    joiner = _Joiner(neighbors, keeps, schema, how=policy.how, place=objects.place, id=release.id)
     chosen = _chosen(neighbors.filter(pa.array(keeps)), objects, release)
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -136,50 +138,79 @@ def _chosen(kept: pa.Table, objects: Objects, release: Release) -> Chosen:
     places = np.column_stack([kept[name].to_numpy() for name in ("norder", "npix", "part")])
     distinct, file = np.unique(places, axis=0, return_inverse=True)
     files = [_file(objects, *map(int, place)) for place in distinct]
-    named = {release.id: "object_id", release.ra: "object_ra", release.dec: "object_dec"}
+    named = {release.ra: "object_ra", release.dec: "object_dec"}  # the id is read, and compared
     known = {name: kept[ours].combine_chunks().cast(objects.schema.field(name).type)
              for name, ours in named.items()}
     return Chosen(files, file.ravel(), kept["row"].to_numpy(), objects.schema, known)
 
 
 def _file(objects: Objects, norder: int, npix: int, part: int) -> ObjectFile:
-    return next(islice(objects.files(Tile(norder, npix)), part, None))
+    file = next(islice(objects.files(Tile(norder, npix)), part, None), None)
+    if file is None:
+        raise _changed(objects.place)
+    return file
 
 
+def _changed(place: Place) -> TsmError:
+    """The error for a catalogue that became another one since its objects were found."""
+    return refuse(Code.CATALOG_INVALID, str(place),
+                  found="other objects in the rows where some were found",
+                  expected="a catalogue that stays as it is",
+                  remedy="run again when nobody changes it")
+
+
+@dataclass
 class _Joiner:
-    """Puts galaxies and objects side by side; neighbours are in the order of their galaxies."""
+    """Puts galaxies and objects side by side; neighbours are in the order of their galaxies.
 
-    def __init__(
-        self, neighbors: pa.Table, keeps: npt.NDArray[np.bool_], how: How, schema: pa.Schema
-    ) -> None:
-        self._neighbors, self._keeps, self._how, self._schema = neighbors, keeps, how, schema
-        self._most = int(pc.max(neighbors["match_rank"]).as_py() or 1)
-        self._begin = 0
+    Parameters
+    ----------
+    keeps : which of the neighbours stay
+    schema : of the rows that are made
+    place, id : of the catalogue, and its column of ids
+    begin : the first neighbour of the galaxies that come next
+    """
+
+    neighbors: pa.Table
+    keeps: npt.NDArray[np.bool_]
+    schema: pa.Schema
+    how: How
+    place: Place
+    id: str
+    begin: int = 0
+
+    @cached_property
+    def most(self) -> int:
+        """Neighbours that a galaxy has at most."""
+        return int(pc.max(self.neighbors["match_rank"]).as_py() or 1)
 
     def join(self, galaxies: pa.Table, payload: Payload) -> pa.Table:
         """The next galaxies with their objects."""
-        mine = self._neighbors.slice(self._begin, self._most * len(galaxies))
+        mine = self.neighbors.slice(self.begin, self.most * len(galaxies))
         place = pc.index_in(mine["row_id"], value_set=galaxies["row_id"].combine_chunks())
         # Those of the galaxies at hand come first; the next one's has no place among them.
         others = np.flatnonzero(place.is_null().to_numpy())
         number = int(others[0]) if len(others) else len(place)
         mine, place = mine.slice(0, number), place.slice(0, number).to_numpy().astype(np.intp)
-        keeps = self._keeps[self._begin:self._begin + number]
-        self._begin += number
+        keeps = self.keeps[self.begin:self.begin + number]
+        self.begin += number
         near = np.zeros(len(galaxies), dtype=np.int64)
         near[place] = mine["n_candidates"].to_numpy()
-        rows, pair = joined(place[keeps], len(galaxies), self._how)
+        rows, pair = joined(place[keeps], len(galaxies), self.how)
         found = pair != NO_OBJECT
-        theirs = with_nulls(payload.take(int(found.sum())), found)
-        match = with_nulls(mine.filter(pa.array(keeps)).select(["separation", "match_rank"]), found)
+        kept, read = mine.filter(pa.array(keeps)), payload.take(int(found.sum()))
+        if not read[self.id].cast(pa.int64()).equals(kept["object_id"]):
+            raise _changed(self.place)
+        theirs = with_nulls(read, found)
+        match = with_nulls(kept.select(["separation", "match_rank"]), found)
         columns = [*galaxies.take(pa.array(rows)).columns, *theirs.columns, *match.columns,
                    pa.array(near[rows])]
         return pa.table([column.cast(field.type) for column, field
-                         in zip(columns, self._schema, strict=True)], schema=self._schema)
+                         in zip(columns, self.schema, strict=True)], schema=self.schema)
 
     def require_end(self) -> None:
         """Refuse neighbours of other galaxies than came."""
-        if self._begin != len(self._neighbors):
+        if self.begin != len(self.neighbors):
             raise ValueError("neighbours of other galaxies, or in another order")
 
 

@@ -34,6 +34,9 @@ Place: TypeAlias = "str | Path | UPath"
 LIMITS = FetchLimits(per_host=8, per_second=200.0, total_seconds=30 * 86_400.0)
 
 
+#: Stands for the cell of an object without a position: before all others.
+NOWHERE = np.int64(-1)
+
 #: Rows by which it is seen whether `_healpix_29` is that of the positions.
 SAMPLE = 64
 
@@ -50,6 +53,7 @@ class ObjectFile:
     part : number of the file in it; mostly there is one, 0
     ra, dec : columns of its positions
     index : column of `_healpix_29`; empty where there is none that can be used
+    exact : whether its positions are those by which the partition was chosen
     """
 
     place: Place
@@ -59,6 +63,7 @@ class ObjectFile:
     ra: str
     dec: str
     index: str
+    exact: bool
 
     @property
     def where(self) -> str:
@@ -83,9 +88,11 @@ class ObjectFile:
             if not opened.first_group:
                 return True
             table = opened.take(rows, (self.index, self.ra, self.dec))
+        table = table.drop_null()
         ra, dec, index = (table[name].to_numpy() for name in (self.ra, self.dec, self.index))
         lon, lat = cdshealpix.healpix_to_lonlat(index, INDEX_ORDER)
-        return bool((separation_arcsec(lon.deg, lat.deg, ra, dec) <= SLACK_ARCSEC).all())
+        away = separation_arcsec(lon.deg, lat.deg, ra, dec)
+        return not (away > SLACK_ARCSEC).any()  # of no position nothing is known
 
 
 @dataclass(frozen=True)
@@ -95,15 +102,19 @@ class OpenedFile:
     file: ObjectFile
     parquet: pq.ParquetFile
 
-    def index(self) -> Int64s:
-        """`_healpix_29` of every row, as it is stored."""
-        index: Int64s = self._whole(self.file.index).to_numpy()
-        return index
+    def index(self) -> Int64s | None:
+        """`_healpix_29` of every row, as it is stored; None if some have none."""
+        column = self._whole(self.file.index)
+        return None if column.null_count else column.to_numpy()
 
     def index_of_positions(self) -> Int64s:
-        """The same from the positions, in the order of the rows."""
-        return spatial_index(*(self._whole(name).to_numpy().astype(np.float64)
-                               for name in (self.file.ra, self.file.dec)))
+        """The same from the positions, in the order of the rows; `NOWHERE` without a position."""
+        ra, dec = (self._whole(name).to_numpy().astype(np.float64)
+                   for name in (self.file.ra, self.file.dec))
+        somewhere = np.isfinite(ra) & (np.abs(dec) <= 90)
+        index = np.full(len(ra), NOWHERE)
+        index[somewhere] = spatial_index(ra[somewhere], dec[somewhere])
+        return index
 
     def around(self, rows: Int64s, columns: Sequence[str]) -> tuple[pa.Table, Int64s]:
         """The groups of rows that hold any of these rows, and where in them each row stands.
@@ -112,6 +123,8 @@ class OpenedFile:
         ----------
         rows : numbers in the file, shape (n,)
         """
+        if len(rows) and rows.max() >= self.parquet.metadata.num_rows:
+            raise pa.ArrowIndexError("fewer rows than there were")
         group = np.searchsorted(self._ends, rows, side="right")
         needed = np.flatnonzero(np.bincount(group, minlength=len(self._ends)))
         table = self.parquet.read_row_groups(needed.tolist(), columns=list(columns),
@@ -148,8 +161,8 @@ class Objects:
     Parameters
     ----------
     place : as it was given
+    catalog : its layout and its files
     schema : all columns as they are stored
-    ra, dec : columns of the positions by which it is laid out
     """
 
     place: Place
@@ -184,14 +197,19 @@ class Objects:
         """
         told = self.catalog.layout.properties
         name = told.healpix_column or ""
-        exact = all(self.schema.field(each).type == pa.float64() for each in (self.ra, self.dec))
         fits = name in self.schema.names and told.healpix_order in (None, INDEX_ORDER)
-        return name if exact and fits and self.schema.field(name).type == pa.int64() else ""
+        return name if self.exact and fits and self.schema.field(name).type == pa.int64() else ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether positions are those by which the partition of an object was chosen."""
+        return all(self.schema.field(name).type == pa.float64() for name in (self.ra, self.dec))
 
     def files(self, tile: Tile) -> Iterator[ObjectFile]:
         """The files of a partition, mostly one."""
         for part, name in enumerate(self.catalog.files([tile])):
-            yield ObjectFile(self.place, name, tile, part, self.ra, self.dec, self.index)
+            yield ObjectFile(self.place, name, tile, part, self.ra, self.dec, self.index,
+                             self.exact)
 
     def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """All rows, file by file in the order of the sky."""

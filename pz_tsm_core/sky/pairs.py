@@ -22,6 +22,9 @@ from pz_tsm_core.sky.search import Criteria, Neighbors, Places, Task, nearest, s
 POSITIONS = 1_000_000
 
 
+#: Positions in single precision are so far, at most, from those that chose the partition.
+ROUNDED_ARCSEC = 0.15
+
 #: Files that tell whether `_healpix_29` can be believed.
 FILES_ASKED = 3
 
@@ -144,12 +147,15 @@ def plan_tasks(
     ----------
     ra, dec : ICRS positions in degrees, shape (n,)
     """
-    cover = cover_discs(ra, dec, criteria.radius_arcsec)
+    blur = 0.0 if objects.exact else ROUNDED_ARCSEC
+    cover = cover_discs(ra, dec, criteria.radius_arcsec + blur)
     for tile in objects.tiles:
         part = cover.within(*tile.range_at(INDEX_ORDER))
         if not len(part.cells):
             continue
         disc = np.unique(part.disc)
+        if blur:  # objects may stand beyond the border of their partition
+            part = cover.of(disc)
         for file in objects.files(tile):
             yield Task(file, part, disc, ra[disc], dec[disc], criteria)
 

@@ -162,20 +162,29 @@ def _as_stored(file: ObjectFile, opened: OpenedFile) -> _Rows:
     if not file.index:
         return _by_position(opened)
     index = opened.index()
-    if not (index[1:] >= index[:-1]).all():
+    if index is None or not (index[1:] >= index[:-1]).all():
         return _by_position(opened)
+    _require_inside(file, index)
+    return _Rows(index, None)
+
+
+def _by_position(opened: OpenedFile) -> _Rows:
+    """Rows by an index made of their positions; those without one are left out."""
+    index = opened.index_of_positions()
+    order = np.argsort(index, kind="stable")
+    order = order[np.searchsorted(index[order], 0):]
+    if opened.file.exact:
+        _require_inside(opened.file, index[order])
+    return _Rows(index[order], order)
+
+
+def _require_inside(file: ObjectFile, index: Int64s) -> None:
+    """Refuse objects that nobody would look for in this file."""
     first, beyond = file.tile.range_at(INDEX_ORDER)
     if len(index) and not first <= index[0] <= index[-1] < beyond:
         raise refuse(Code.CATALOG_INVALID, file.where, found="objects outside of the partition",
                      expected=f"objects in pixel {file.tile.pixel} of order {file.tile.order}",
                      remedy="check the copy, or make the catalogue again with hats-import")
-    return _Rows(index, None)
-
-
-def _by_position(opened: OpenedFile) -> _Rows:
-    index = opened.index_of_positions()
-    order = np.argsort(index, kind="stable")
-    return _Rows(index[order], order)
 
 
 def _search(task: Task, opened: OpenedFile, rows: _Rows) -> Neighbors:

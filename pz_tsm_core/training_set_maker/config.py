@@ -73,7 +73,7 @@ class DatasetInputs(Read):
 class Crossmatch(Read):
     """`param.crossmatch`: what the existing pipeline hands on to LSDB."""
 
-    radius_arcsec: Annotated[float, Field(gt=0)] = 1.0
+    radius_arcsec: Annotated[float, Field(gt=0, le=3600)] = 1.0
     min_radius_arcsec: Annotated[float, Field(ge=0)] = 0.0
     n_neighbors: Count = 1
     how: Annotated[str, one_of("inner")] = "inner"

@@ -29,7 +29,8 @@ def matches(**columns):
             "ebv": [0.1, 0.2, np.nan]}
     fluxes = {f"{band}_cModelFlux{err}": [value] * 3 for band in "ugrizy"
               for err, value in (("", FLUX), ("Err", 10.0))}
-    return pd.DataFrame(base | fluxes | columns)
+    flags = {f"{band}_cModel_flag": [False] * 3 for band in "ugrizy"}
+    return pd.DataFrame(base | fluxes | flags | columns)
 
 
 @pytest.mark.parametrize("name", map_keys())

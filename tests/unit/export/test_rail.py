@@ -91,3 +91,16 @@ def test_nothing_detected_is_99_nothing_measured_is_minus_99_and_an_unknown_erro
         assert group["det_u"][:].tolist() == [1, 0, -1, 1]
         assert group["mag_u_psf"][:].tolist() == [23.0, -99.0, 99.0, 24.0]
         assert group["det_u"].dtype == np.int8
+
+
+def test_magnitudes_of_the_catalogue_itself_stay_behind() -> None:
+    """Where they have the name by which RAIL knows ours."""
+    names = rail_names(["z", "mag_i_lsst", "mag_err_i_lsst", "mag_i", "mag_err_i"])
+    assert names["mag_i"] == "mag_i_lsst"
+    assert "mag_i_lsst" not in names
+    assert len(set(names.values())) == len(names)
+
+
+def test_the_id_of_the_object_is_that_of_the_object() -> None:
+    assert rail_names(["galaxy_id", "galaxy_id_lsst", "z"], "galaxy_id_lsst") == {
+        "galaxy_id_lsst": "object_id", "galaxy_id": "galaxy_id", "z": "redshift"}

@@ -164,3 +164,19 @@ def test_a_mistake_in_a_release_of_ones_own_is_told_with_its_line(mock_sky, tmp_
         load_recipe(tmp_path / "recipe.yaml")
     assert any("release: own.yaml line 3: band" in problem.where
                for problem in refused.value.problems)
+
+
+def test_a_column_of_the_catalogue_that_ends_as_ours_do_is_asked_for_by_its_name() -> None:
+    policy = PhotometryPolicy(flux="mag_lsst", bands=("g",))
+    cuts = SelectPolicy(keep=("mag_g_lsst < 25",))
+    known = {"mag_g_lsst", "mag_err_g_lsst"}
+    needed = columns_needed(get_release("generic"), policy, cuts, known=known)
+    assert "mag_g_lsst" in needed
+    assert "mag_g" not in needed
+
+
+def test_the_reddening_of_a_catalogue_is_asked_for_where_it_is_to_be_used(told) -> None:
+    policy = PhotometryPolicy(bands=("i",), dereddening={"map": "catalog"})
+    assert "ebv" in columns_needed(get_release("dp1"), policy, SelectPolicy(), known={"objectId"})
+    other = PhotometryPolicy(bands=("i",))
+    assert "ebv" not in columns_needed(get_release("dp1"), other, SelectPolicy(), known={"id"})

@@ -321,3 +321,49 @@ def test_every_column_that_is_added_has_a_unit_and_a_ucd_that_exist() -> None:
 def test_a_policy_that_cannot_be_is_refused(choice, told) -> None:
     with pytest.raises(ValueError, match=told):
         PhotometryPolicy(**choice)
+
+
+def test_sentinels_are_known_in_the_precision_of_their_column() -> None:
+    release = _release({"auto": {"mag": "{b}m", "err": "{b}e", "not_detected": [99.9],
+                                 "missing": [-99.9]}})
+    policy = PhotometryPolicy(flux="auto", bands=("i",), dereddening={"map": "none"})
+    for kind in (pa.float32(), pa.float64()):
+        table = pa.table({"ra_lsst": [1.0] * 3, "dec_lsst": [1.0] * 3,
+                          "im": pa.array([20.0, 99.9, -99.9], kind),
+                          "ie": pa.array([0.1, 0.1, 0.1], kind)})
+        batch, = correct_batches(table.to_batches(), release, policy, Dust(policy.dereddening))
+        assert batch["det_i"].to_pylist() == [1, 0, None]
+
+
+def test_a_flux_without_an_error_is_no_detection_where_signal_to_noise_is_asked_for() -> None:
+    done = _add(_table([100.0, 100.0], [1.0, None]),
+                policy=POLICY.model_copy(update={"min_snr": 5.0}))
+    assert done["det_i"].to_pylist() == [1, 0]
+
+
+def test_without_a_map_coefficients_of_ones_own_need_not_be_complete() -> None:
+    release = _release({"cModel": {"flux": "{b}f", "err": "{b}e"}})
+    policy = PhotometryPolicy(bands=("i",), dereddening={
+        "map": "none", "coefficients": "custom", "values": {"u": 2.0}})
+    table = pa.table({"ra_lsst": [1.0], "dec_lsst": [1.0], "if": [100.0], "ie": [1.0]})
+    batch, = correct_batches(table.to_batches(), release, policy, Dust(policy.dereddening))
+    assert batch["mag_i"].to_pylist() == pytest.approx([26.4], abs=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"min_snr": float("inf")}, {"limit_sigma": float("nan")},
+    {"softening_njy": {"u": float("inf")}},
+])
+def test_numbers_without_end_are_refused(wrong) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        PhotometryPolicy(**wrong)
+
+
+def test_every_column_that_a_flux_lacks_is_named() -> None:
+    release = _release({"cModel": {"flux": "{b}f", "err": "{b}e", "flag": "{b}x"}})
+    policy = PhotometryPolicy(bands=("g", "i"), dereddening={"map": "none"})
+    table = pa.table({"ra_lsst": [1.0], "dec_lsst": [1.0], "if": [1.0], "ie": [1.0], "gf": [1.0]})
+    with pytest.raises(TsmError) as refused:
+        list(correct_batches(table.to_batches(), release, policy, Dust(policy.dereddening)))
+    assert refused.value.codes == (Code.TABLE_MISSING_COLUMN,) * 3
+    assert all(f"`{name}`" in str(refused.value) for name in ("ge", "gx", "ix"))

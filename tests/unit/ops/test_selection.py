@@ -85,3 +85,10 @@ def test_every_mistake_of_a_selection_is_told_before_any_row_is_read() -> None:
 
 def test_columns_that_are_computed_are_not_read() -> None:
     assert parse_selection(POLICY).reads == {"mag_g", "mag_r", "mag_i", "ext"}
+
+
+def test_a_computed_column_cannot_be_called_as_the_parts_of_the_set_are() -> None:
+    selection = parse_selection(SelectPolicy(columns={"split": "z + 1"}))
+    problem, = selection_problems(selection, pa.schema([("z", pa.float64())]))
+    assert problem.code == Code.RECIPE_BAD_VALUE
+    assert "select.columns.split" in problem.where

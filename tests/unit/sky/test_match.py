@@ -18,7 +18,8 @@ from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import GALAXY_SCHEMA
 from pz_tsm_core.sky.catalog import open_catalog, pin_catalog
-from pz_tsm_core.sky.match import match_galaxies
+from pz_tsm_core.sky.match import crossmatch, match_galaxies
+from pz_tsm_core.sky.neighbors import find_neighbors
 from pz_tsm_core.sky.objects import open_objects
 from pz_tsm_core.sky.wrap import import_lsdb
 from pz_tsm_core.sky.write import write_table_as_collection
@@ -251,3 +252,22 @@ def test_a_pin_sees_through_linked_folders(objects, tmp_path) -> None:
     for file in objects.glob("objects/dataset/Norder*/**/*.parquet"):
         file.write_bytes(b"other")
     assert pin_catalog(linked) != pin
+
+
+def test_a_catalogue_that_changed_since_its_neighbours_were_found_is_refused(objects) -> None:
+    """As large as before, its rows in another order: fluxes would be those of other objects."""
+    galaxies = _galaxies([7, 8], [10.0, 10.1], [0.0, 0.1])
+
+    def source(names):
+        yield galaxies.select(list(names))
+
+    chosen = {"release": PLAIN, "policy": MatchPolicy(), "cluster": ClusterPolicy()}
+    found = find_neighbors(source, open_objects(str(objects)), **chosen)
+    for file in objects.glob("objects/dataset/Norder*/**/*.parquet"):
+        table = pq.read_table(file, partitioning=None)
+        pq.write_table(table.take(pa.array(range(len(table))[::-1])), file)
+    matched = crossmatch(source, open_objects(str(objects)), found.table, columns=(),
+                         n_galaxies=2, **chosen)
+    with pytest.raises(TsmError) as refused:
+        list(matched.batches)
+    assert refused.value.codes == (Code.CATALOG_INVALID,)

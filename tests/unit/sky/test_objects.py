@@ -187,3 +187,64 @@ def test_positions_off_the_sphere_are_refused(catalog, place) -> None:
         _pairs(left, catalog, Criteria(3.0, id="id"))
     assert refused.value.codes == (Code.POSITION_RANGE,)
     assert "1 of 2" in str(refused.value)
+
+
+def test_single_precision_loses_nothing_at_the_borders_of_partitions(tmp_path) -> None:
+    """There positions are rounded by up to 0.06 arcsec, over the border for some."""
+    rng = np.random.default_rng(8)
+    dec = rng.normal(0, 0.04 / 3600, 4000)  # around a corner of many pixels
+    ra = 315 + rng.normal(0, 0.04 / 3600, 4000) + rng.integers(-3, 4, 4000) / 100
+    objects = pa.table({"id": np.arange(4000), "ra": ra, "dec": dec})
+    write_table_as_collection(objects, tmp_path / "objects", "objects", rows_per_partition=60)
+    schema = pa.schema([("id", pa.int64()), ("ra", pa.float32()), ("dec", pa.float32())])
+    _rewrite(tmp_path / "objects", lambda table: table.cast(
+        pa.schema([table.schema.field(0), *schema])))
+    stored = objects.cast(schema)
+    left = pa.table({"id": stored["id"], "ra": stored["ra"].cast(pa.float64()),
+                     "dec": stored["dec"].cast(pa.float64())})
+    near = _pairs(left, tmp_path / "objects", Criteria(0.001, id="id"))
+    assert [mine for mine, _ in near] == list(range(4000))
+
+
+def _dec_of_the_first(value: float | None):
+    def change(table: pa.Table) -> pa.Table:
+        values = table["dec"].to_pylist()
+        values[:1] = [value] * len(values[:1])
+        place = table.column_names.index("dec")
+        return table.set_column(place, "dec", pa.array(values, pa.float64()))
+
+    return change
+
+
+@pytest.mark.parametrize("value", [None, np.nan, 91.0])
+@pytest.mark.parametrize("indexed", [True, False])
+def test_an_object_without_a_position_is_no_neighbour_and_stops_nobody(
+    objects, catalog, value, indexed
+) -> None:
+    criteria = Criteria(0.001, id="id")
+    before = _pairs(objects, catalog, criteria)
+    _rewrite(catalog, _dec_of_the_first(value))
+    if not indexed:
+        _rewrite(catalog, _without_index)
+    after = _pairs(objects, catalog, criteria)
+    files = len(list(catalog.glob("objects/dataset/Norder*/**/*.parquet")))
+    assert len(before) - files == len(after)
+    assert set(after) <= set(before)
+
+
+def test_objects_elsewhere_are_refused_also_without_an_index(objects, catalog) -> None:
+    files = sorted(catalog.glob("objects/dataset/Norder*/**/*.parquet"))
+    shutil.copy(files[0], files[1])
+    _rewrite(catalog, _without_index)
+    with pytest.raises(TsmError) as refused:
+        _pairs(objects, catalog, Criteria(3.0, id="id"))
+    assert refused.value.codes == (Code.CATALOG_INVALID,)
+
+
+def test_a_partition_whose_folder_is_gone_is_told(shared_data, small_sky, tmp_path) -> None:
+    copy = tmp_path / "as_dir"
+    shutil.copytree(shared_data / "lsdb" / "small_sky_npix_as_dir", copy)
+    shutil.rmtree(copy / "dataset" / "Norder=0" / "Dir=0" / "Npix=11")
+    with pytest.raises(TsmError) as refused:
+        _pairs(small_sky, copy, Criteria(1.0, id="id"))
+    assert refused.value.codes == (Code.CATALOG_INVALID,)

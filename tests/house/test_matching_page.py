@@ -12,8 +12,8 @@ from pz_tsm_core.model.policy import ClusterPolicy, MatchPolicy
 from pz_tsm_core.model.schema import MATCH
 from pz_tsm_core.sky.cover import COARSER
 from pz_tsm_core.sky.lsdb_engine import CANDIDATES
+from pz_tsm_core.sky.objects import SAMPLE
 from pz_tsm_core.sky.offsets import FEWEST
-from pz_tsm_core.sky.search import SAMPLE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "matching.md").read_text("utf-8")
 KEYS = [(policy, key) for policy in (MatchPolicy, ClusterPolicy) for key in policy.model_fields]
@@ -56,4 +56,4 @@ def test_numbers_of_the_code_are_those_of_the_page() -> None:
     assert {2: "two orders coarser"}[COARSER] in PAGE
     assert f"counts no further than {CANDIDATES}," in PAGE
     assert f"at least {FEWEST} matched galaxies" in PAGE
-    assert f"where {SAMPLE} objects of every read" in PAGE
+    assert f"where {SAMPLE} rows in each of three files" in PAGE

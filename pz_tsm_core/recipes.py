@@ -196,7 +196,10 @@ def _check_fluxes(
     release: Release, policy: PhotometryPolicy, schema: pa.Schema | None, check: _Check
 ) -> None:
     """Whether the release, and then the catalogue, has the fluxes that are asked for."""
-    known = check.passes(("photometry",), lambda: release.columns_for(policy.flux, policy.bands))
+    # What kinds there are is for the catalogue to say, where it can be asked.
+    kinds = [kind for kind in policy.flux if schema is None or kind in release.flux_types]
+    known = not kinds or check.passes(
+        ("photometry",), lambda: release.columns_for(tuple(kinds), policy.bands))
     check.passes(("photometry", "dereddening", "map"), lambda: require_reddened(release, policy))
     if known and schema is not None:
         check.passes(("catalog", "path"), lambda: require_objects(release, schema.names))

@@ -145,6 +145,11 @@ def require_fluxes(
     offered = "; ".join(f"{kind} in {''.join(bands)}" for kind, bands in there.items())
     problems = Problems()
     for kind in photometry.flux:
+        if kind not in release.flux_types:
+            problems.add(Code.RECIPE_BAD_VALUE, "photometry.flux", found=f"`{kind}`",
+                         expected=f"a kind that the catalogue has: {offered or 'none is there'}",
+                         remedy=nearest(kind, there))
+            continue
         columns = release.flux(kind)
         lacking = [name for band in photometry.bands for name in columns.of(band, flag=flags)
                    if name not in known]

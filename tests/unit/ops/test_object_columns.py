@@ -109,6 +109,13 @@ def test_a_kind_of_flux_that_is_not_there_is_told_with_those_that_are(told) -> N
     assert "cModel in ugrizy; psf in ugrizy" in problem.expected
 
 
+def test_a_kind_of_flux_that_nobody_has_is_told_those_of_the_catalogue(told) -> None:
+    problem, = told(flux=["cmodel", "psf"])
+    assert problem.where == "recipe: photometry.flux"
+    assert problem.expected.endswith("cModel in ugrizy; psf in ugrizy")
+    assert problem.remedy == "did you mean `cModel`?"
+
+
 def test_every_mistake_about_columns_is_told_at_once(told) -> None:
     problems = told(flux="gaap1p0", columns=["tracts"], select={
         "columns": {"mag_i": "1", "c": "mag_g - survey"},

@@ -150,7 +150,7 @@ def test_the_shell_completes_recipes_tables_and_products(typed, tmp_path):
     assert "other.csv" in completed("new", "recipe", "o", folder=tmp_path)
     store = {"PZ_TSM_STORE": str(tmp_path / "none")}
     assert completed("inspect", "one", folder=tmp_path, **store) == ["one.yaml"]
-    assert completed("r", folder=tmp_path) == ["run"]
+    assert completed("r", folder=tmp_path) == ["run", "releases"]
 
 
 def test_completion_offers_the_products_that_the_principal_sees(typed, tmp_path):

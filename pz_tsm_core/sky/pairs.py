@@ -126,7 +126,8 @@ class _Finder:
     def find(self, ra: Floats, dec: Floats, begin: int) -> tuple[Places, Neighbors]:
         """The neighbours of a block of positions, ranked, and the number of the file of each."""
         block = slice(begin, begin + POSITIONS)
-        tasks = believed(list(plan_tasks(ra[block], dec[block], self.objects, self.criteria)))
+        tasks = believed(list(plan_tasks(ra[block], dec[block], self.objects, self.criteria)),
+                         self.pool)
         found = list(self.pool.in_order(search, tasks))
         number = [self.numbers.setdefault(task.file, len(self.numbers)) for task in tasks]
         file = np.repeat(np.array(number, np.intp), [len(each.disc) for each in found])
@@ -160,12 +161,13 @@ def plan_tasks(
             yield Task(file, part, disc, ra[disc], dec[disc], criteria)
 
 
-def believed(tasks: list[Task]) -> list[Task]:
+def believed(tasks: list[Task], pool: Pool) -> list[Task]:
     """The tasks, without the spatial index of the files if it is not that of their positions.
 
     Some rows of a few files tell: whoever made one file of a catalogue made them all.
     """
     some = {int(place) for place in np.linspace(0, len(tasks) - 1, FILES_ASKED)} if tasks else ()
-    if all(tasks[place].file.index_is_right() for place in some):
+    files = [tasks[place].file for place in sorted(some)]
+    if all(list(pool.in_order(ObjectFile.index_is_right, files))):
         return tasks
     return [replace(task, file=replace(task.file, index="")) for task in tasks]

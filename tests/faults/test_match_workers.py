@@ -38,7 +38,7 @@ SEARCH = "pz_tsm_core.sky.search"
 THREADS = ClusterPolicy(kind="threads")
 ROWS = 600
 #: Seconds in which a process whose work is over, or given up, has ended; the machine may be busy.
-PROMPTLY = 100.0
+PROMPTLY = 40.0
 #: Seconds of patience in which workers come to search, also there.
 ENOUGH = 8.0
 

@@ -69,18 +69,18 @@ def _gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def _matches(store) -> bool:
-    """Whether a match is under way; what is published meanwhile is no longer there to look into."""
-    return any("scratch" in folders for _, folders, _ in os.walk(store / ".staging"))
+def _laid_out(store) -> bool:
+    """Whether what comes next is the match: nothing before it needs galaxies on the sky."""
+    return any(store.glob("objects/partition/*/*/manifest.json"))
 
 
 def test_a_run_killed_while_dask_matches_leaves_no_process_and_is_completed(
     start, store, recipe, mock_run, wait_until, family
 ) -> None:
     run = start()
-    wait_until(lambda: run.poll() is not None or _matches(store), 60)
+    wait_until(lambda: run.poll() is not None or _laid_out(store), 60)
+    wait_until(lambda: run.poll() is not None or len(family(run)) > 1, 30)  # server, and Dask's
     assert run.poll() is None, run.stderr.read()
-    wait_until(lambda: len(family(run)) > 1, 30)  # beside the server, Dask's processes
     children = family(run)
     run.kill()
     wait_until(lambda: all(map(_gone, children)), 20)

@@ -43,13 +43,13 @@ def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) ->
         # Whatever Prefect keeps lies beside the artifacts, not in somebody's home.
         os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(at.open().beside(PREFECT_RESULTS)))
         os.environ.update(server.environment if server else {})
-        flow = _flow_for(recipe)  # while the server gets ready
+        flow = _flow()  # while the server gets ready
         if server:
             server.ready()
             stack.enter_context(_no_heartbeat())
             stack.callback(_send_what_waits)
         listener.set(hear)
-        return flow(recipe, store=at.location, principal=at.principal)
+        return flow(recipe, at)
 
 
 def _server(at: StoreAt, stack: ExitStack) -> Server | None:
@@ -58,14 +58,10 @@ def _server(at: StoreAt, stack: ExitStack) -> Server | None:
     return stack.enter_context(private_server(at.open().beside("prefect")))
 
 
-def _flow_for(recipe: Recipe) -> Flow[..., ArtifactRef]:
-    if recipe.catalog:
-        from flows.make_training_set import make_training_set
+def _flow() -> Flow[..., ArtifactRef]:
+    from flows.recipe_run import recipe_run
 
-        return make_training_set
-    from flows.compile_redshifts import compile_redshifts
-
-    return compile_redshifts
+    return recipe_run
 
 
 @contextmanager

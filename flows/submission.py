@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from prefect.logging import get_run_logger
@@ -14,7 +15,8 @@ from flows.journal import Journal
 from flows.order import Order, distinct
 from flows.pins import pin, product_kind
 from pz_tsm_core.errors import Problem, TsmError, printable
-from pz_tsm_core.model.artifact import ArtifactRef, Principal
+from pz_tsm_core.model.artifact import Access, ArtifactRef
+from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.model.recipe import Recipe, Redshifts
 from tasks.deliver import deliver
 from tasks.fetch import fetch_task
@@ -23,16 +25,38 @@ from tasks.stage import StageEvent, StageTask, StoreAt, listener
 #: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
 AT_ONCE = max(2, min(4, os.cpu_count() or 2))
 
-LOCAL = Principal()
-
-
 def task_runner() -> TaskRunner[Any]:
     """Threads, which hold nothing but references: the heavy work is in Arrow and Dask."""
     return ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
-def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
-    """Do all stages of an order inside a flow, deliver, and name the result; give its artifact.
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave: all that it made, by label, and the name under which the result stands."""
+
+    product: ProductVersion
+    made: dict[str, ArtifactRef]
+
+    @property
+    def result(self) -> ArtifactRef:
+        """The artifact that is handed out."""
+        return self.product.ref
+
+
+def carry_out(
+    order: Order,
+    recipe: Recipe,
+    at: StoreAt,
+    *,
+    access: Access | None = None,
+    candidate: bool = False,
+) -> Outcome:
+    """Do all stages of an order inside a flow, deliver, and name the result.
+
+    Parameters
+    ----------
+    access : who may see the result under its name, if fewer than may see what is in it
+    candidate : the name does not stand for the result before it is promoted
 
     Raises
     ------
@@ -52,8 +76,9 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     deliver(recipe, made, store)
     given: ArtifactRef = result.result()
     label = next(label for label, ref in made.items() if ref == given)
-    store.products.add(recipe.name, product_kind(recipe), made, label)
-    return given
+    product = store.products.add(recipe.name, product_kind(recipe), made, label,
+                                 access=access, candidate=candidate)
+    return Outcome(product, made)
 
 
 def fetch_all(redshifts: Redshifts, at: StoreAt) -> list[ArtifactRef]:

@@ -81,6 +81,8 @@ class Code(StrEnum):
     SOURCE_NONE = "source.none", "a survey that no service gives, or not the one asked for"
     SOURCE_MISSING = "source.missing", "a survey that the store lacks, and nobody may fetch now"
     SOURCE_CHANGED = "source.changed", "a catalogue that no longer is what its definition says"
+    SITE_MISSING = "site.missing", "a service that nobody has described, or that does not answer"
+    SITE_INVALID = "site.invalid", "a description of a service against its schema"
     INTERNAL = "internal", "a failure that no other code tells: a mistake of ours"
     APPLICATION_MISSING = "application.missing", "the library alone, without flows and tasks"
 

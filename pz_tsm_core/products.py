@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from pz_tsm_core.changes import tell_changed
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.frames import like
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef
@@ -101,7 +102,9 @@ def put(
     chosen = {"table": table} if table is not None else {}
     request = PUT.request(data={"file": before}, policy=chosen, access=access)
     ref = opened.publish(request, fill).ref
-    return opened.products.add(named, "table", {PUT.name: ref}, PUT.name)
+    version = opened.products.add(named, "table", {PUT.name: ref}, PUT.name)
+    tell_changed(opened)
+    return version
 
 
 def name_for(path: Path, table: str | None = None) -> str:

@@ -80,7 +80,8 @@ def _add(entry: EntryPoint) -> None:
     try:
         app.command(name=entry.name, **shown(entry.name))(entry.load())
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("flows", "tasks", "prefect"):
+        if (error.name or "").split(".")[0] not in (
+                "deployments", "flows", "tasks", "prefect"):
             raise
         # Whatever stands behind it on the line: the answer is the same.
         anything = {"ignore_unknown_options": True, "allow_extra_args": True}

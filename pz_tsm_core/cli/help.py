@@ -21,6 +21,7 @@ class Panel(StrEnum):
     RUN = "Run"
     LOOK = "Look"
     STORE = "The store"
+    SERVICE = "A service"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ COMMANDS = {
     "products verify": Shown(Panel.STORE, ("tsm products verify mine@1",)),
     "products withdraw": Shown(Panel.STORE, ("tsm products withdraw mine@1",)),
     "products gc": Shown(Panel.STORE, ("tsm products gc --dry-run", "tsm products gc")),
+    "deploy": Shown(Panel.SERVICE, online=("tsm deploy /etc/pz-tsm/site.yaml",)),
 }
 
 #: Below `tsm --help`.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pz_tsm_core.changes import tell_changed
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
@@ -157,6 +158,7 @@ def withdraw(
     version = at.products.withdraw(ref)
     left = [each for each in at.products.versions(version.name) if not each.withdrawn]
     now = f"{version.name}@latest is {left[0]} now" if left else "no version of it is left"
+    tell_changed(at)
     typer.echo(f"{version} is withdrawn; {now}")
 
 
@@ -171,7 +173,9 @@ def gc(
     right: RightOption = None,
 ) -> None:
     """Delete what no product rests on and no running run uses."""
-    collected = opened(store, principal, right).collect(dry_run=dry_run)
+    at = opened(store, principal, right)
+    collected = at.collect(dry_run=dry_run)
+    tell_changed(at)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(collected)))
         return

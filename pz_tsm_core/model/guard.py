@@ -1,0 +1,5 @@
+from pz_tsm_core.model.artifact import Value
+
+
+class GuardPolicy(Value):
+    """Placeholder."""

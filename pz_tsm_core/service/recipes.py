@@ -9,11 +9,12 @@ from typing import Any
 
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
 from pz_tsm_core.model.artifact import PUBLIC, Access
-from pz_tsm_core.model.document import Document, build, parse_document
+from pz_tsm_core.model.document import Document, parse_document
 from pz_tsm_core.model.photometry import BANDS
 from pz_tsm_core.model.product import split_ref
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.propose import columns_of_product
+from pz_tsm_core.recipes import build_recipe
 from pz_tsm_core.service.choices import catalog_choice
 from pz_tsm_core.service.requests import (
     CombineChoice,
@@ -54,18 +55,17 @@ def recipe_of(request: ResultRequest | RefreshRequest, site: Site, store: Store)
         redshifts["tables"] = list(_tables(request.tables, store, problems))
     if isinstance(request, TrainingSetRequest):
         _training_set(content, request, site, problems)
-    folder = _folder(request, site, store)
-    content["output"] = {"directory": str(folder), **content.get("output", {})}
-    lines: Document | None = None
+    more = Document("request", {}, {})
     if isinstance(request, ResultRequest) and request.more.strip():
         try:
-            lines = _more(request.more)
-            content = _laid_over(content, lines.content)
+            more = _more(request.more)
         except TsmError as error:
             problems.extend(error.problems)
     problems.raise_if_any()
-    where = lines.lines if lines else {}
-    return build(Recipe, Document("request", content, where))
+    content["output"] = {"directory": str(_folder(request, site, store)),
+                         **content.get("output", {})}
+    whole = Document("request", _laid_over(content, more.content), more.lines)
+    return build_recipe(whole, Path(site.results.directory))
 
 
 def access_of(request: ResultRequest | RefreshRequest) -> Access | None:
@@ -137,9 +137,7 @@ def _sky(choice: PhotometryChoice, site: Site) -> Content:
     return {"catalog": _dumped(catalog), "photometry": photometry}
 
 
-def _folder(
-    request: ResultRequest | RefreshRequest, site: Site, store: Store
-) -> Path:
+def _folder(request: ResultRequest | RefreshRequest, site: Site, store: Store) -> Path:
     """Where the result is handed over; what is for one person alone apart from all others."""
     results = Path(site.results.directory)
     if isinstance(request, RefreshRequest):

@@ -88,7 +88,7 @@ class Products:
         return version
 
     def add(
-        self, name: str, kind: ProductKind, artifacts: Mapping[str, ArtifactRef], result: str, *, access=None, candidate=False
+        self, name: str, kind: ProductKind, artifacts: Mapping[str, ArtifactRef], result: str
     ) -> ProductVersion:
         """Append a version for those who may see all of its artifacts, and give it.
 

@@ -1,5 +1,0 @@
-from pz_tsm_core.model.artifact import Value
-
-
-class GuardPolicy(Value):
-    """Placeholder."""

@@ -120,7 +120,7 @@ COMMANDS = {
     )),
     "diff": Shown(Panel.STORE, (
         "tsm diff mock_training_set@1 mock_training_set",
-        "tsm diff mock_training_set@1 mock_training_set@latest --dz 0.005 --output changed.parquet",
+        "tsm diff mock_training_set@1 mock_training_set --output changed.parquet",
     )),
     "products gc": Shown(Panel.STORE, ("tsm products gc --dry-run", "tsm products gc")),
 }

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import Access, ArtifactRef, Value
+from pz_tsm_core.model.guard import Judgement
 
 _NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 _REF = re.compile(rf"{_NAME}(@(latest|[1-9][0-9]{{0,8}}))?")
@@ -43,6 +44,13 @@ MAIN_TABLE: dict[ProductKind, str] = {
 LEFT_ALONE = "left alone"
 
 
+class Promotion(Value):
+    """By whom, and when, a candidate was found good enough."""
+
+    by: str  # name of the principal
+    at: str  # UTC, ISO 8601
+
+
 class ProductVersion(Value):
     """One version of a product: appended once, never changed, its number never used again.
 
@@ -50,12 +58,15 @@ class ProductVersion(Value):
     ----------
     artifacts : everything that the version rests on, by the label of its stage
     result : label of the artifact that is handed out
+    candidate : it was appended to wait for a decision
+    judgement : what a guard found before it was appended
+    promoted : that decision
     withdrawn : the version is no longer handed out, and what it alone rested on may be collected
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal[1] = Field(default=1, alias="schema")
+    schema_: Literal[2] = Field(default=2, alias="schema")  # 1 knew no candidates
     name: ProductName
     version: int = Field(ge=1)
     kind: ProductKind
@@ -63,6 +74,9 @@ class ProductVersion(Value):
     result: str
     access: Access
     created: str  # UTC, ISO 8601
+    candidate: bool = False
+    judgement: Judgement | None = None
+    promoted: Promotion | None = None
     withdrawn: bool = False
 
     @model_validator(mode="after")
@@ -75,6 +89,11 @@ class ProductVersion(Value):
     def ref(self) -> ArtifactRef:
         """What is handed out."""
         return self.artifacts[self.result]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is a candidate about which nobody has decided: `latest` passes it by."""
+        return self.candidate and self.promoted is None and not self.withdrawn
 
     @property
     def table(self) -> str:

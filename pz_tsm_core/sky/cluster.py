@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.policy import ClusterPolicy
+from pz_tsm_core.progress import counted
 from pz_tsm_core.sky.ordered import in_order
 from pz_tsm_core.sky.threads import Threads
 
@@ -71,11 +72,20 @@ class Pool(NamedTuple):
     patience_seconds: float | None = None
 
     def in_order(
-        self, work: Callable[[Piece], Done], pieces: Iterable[Piece]
+        self, work: Callable[[Piece], Done], pieces: Iterable[Piece], *,
+        unit: str = "partitions", total: int | None = None, before: int = 0,
     ) -> Iterator[Done]:
-        """Do pieces of work, some ahead of those that are taken; results in their order."""
-        return in_order(self.executor, work, pieces, ahead=2 * self.width,
+        """Do pieces of work, some ahead of those that are taken; results in their order.
+
+        Parameters
+        ----------
+        unit, total, before : of the pieces, as `progress.counted`; of a list the total is known
+        """
+        done = in_order(self.executor, work, pieces, ahead=2 * self.width,
                         patience_seconds=self.patience_seconds)
+        if total is None and isinstance(pieces, Sized):
+            total = before + len(pieces)
+        return counted(done, unit, total, before=before)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.journal import Journal
 from flows.order import Order, distinct
 from flows.pins import pin, product_kind
+from flows.seen import seen
 from pz_tsm_core.errors import Problem, TsmError, printable
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.recipe import Recipe, Redshifts
@@ -42,17 +43,18 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
         when a stage failed in a way that no error of the catalogue tells.
     """
     store = at.open()
-    with heard_by(Journal(store, recipe.name).hear):
+    with seen() as view, heard_by(view.hear), heard_by(Journal(store, recipe.name).hear):
         if recipe.redshifts.fetch != "never":
             pin(recipe, store, allow_unfetched=True)  # mistakes are told before hours of transfer
             fetch_all(recipe.redshifts, at)
         submission = Submission(at)
         result = order(recipe, pin(recipe, store), submission)
         made = submission.settle()
-    deliver(recipe, made, store)
-    given: ArtifactRef = result.result()
-    label = next(label for label, ref in made.items() if ref == given)
-    store.products.add(recipe.name, product_kind(recipe), made, label)
+        deliver(recipe, made, store)
+        given: ArtifactRef = result.result()
+        label = next(label for label, ref in made.items() if ref == given)
+        version = store.products.add(recipe.name, product_kind(recipe), made, label)
+        view.result(version, made, store)
     return given
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pz_tsm_core.errors import Code, Problem, TransientError
@@ -28,6 +30,9 @@ SILENCE = "30s"
 #: For a scheduler to say who works for it.
 ANSWER_SECONDS = 5.0
 
+#: Loggers whose warnings workers send to this process, where somebody reads them.
+forwarded: ContextVar[tuple[str, ...]] = ContextVar("forwarded", default=())
+
 Piece = TypeVar("Piece")
 Done = TypeVar("Done")
 
@@ -36,7 +41,7 @@ Done = TypeVar("Done")
 def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
     """Open workers on this machine, or connect to a scheduler; close them at the end.
 
-    The client is current meanwhile.
+    The client is current meanwhile, and warnings of workers arrive at loggers `forwarded`.
 
     Raises
     ------
@@ -45,6 +50,7 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
     """
     if policy.kind == "address":
         with _connect(policy.address) as client, client.as_current():
+            _hear_warnings(client)
             yield client
         return
     import dask
@@ -61,7 +67,17 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
         Client(cluster, set_as_default=False) as client,
         client.as_current(),
     ):
+        _hear_warnings(client)
         yield client
+
+
+def _hear_warnings(client: Client) -> None:
+    """Let warnings of workers, also of those that come later, be heard in this process.
+
+    Never undone: others may hear them as well, and a scheduler without listeners tells nobody.
+    """
+    for name in forwarded.get():
+        client.forward_logging(name, logging.WARNING)
 
 
 class Pool(NamedTuple):

@@ -102,13 +102,13 @@ class View:
         known = (event.label, event.request.address)
         with self._lock:
             before = self._stages.get(known)
-            self._stages[known] = before.after(event) if before \
-                else Stage(event, time.monotonic(), _task_run())
+            now = before.after(event) if before else Stage(event, time.monotonic(), _task_run())
+            self._stages[known] = now
         # A cached stage is found twice: by Prefect, and by the stage itself.
         again = before is not None and before.event.moment is event.moment
         if event.moment is not Moment.RUNNING and not again:
             level = _LEVELS.get(event.moment, logging.INFO)
-            self._log.log(level, "%s: %s", event.label, words(event))
+            self._log.log(level, "%s: %s", event.label, words(now.event))
 
     def shown(self) -> list[Shown]:
         """All that is to be seen now."""

@@ -39,8 +39,8 @@ class Stage:
         percent = 100.0 if event.moment in _SETTLED else 0.0
         if progress and progress.fraction is not None:
             percent = float(int(100 * progress.fraction))
-        return Shown(f"stage-{key_of(event.label)}", "progress", percent, words(event), event.moment.value,
-                     self.task_run)
+        return Shown(f"stage-{key_of(event.label)}", "progress", percent, words(event),
+                     event.moment.value, self.task_run)
 
     def after(self, event: StageEvent) -> Stage:
         """The stage when something more was heard of it."""
@@ -70,7 +70,7 @@ def words(event: StageEvent) -> str:
             told.append(f"about {_span(left)} left")
     if event.rows is not None:
         told.append(f"{event.rows:,} rows")
-    if event.seconds and not event.progress:
+    if event.seconds and event.moment is not Moment.RUNNING:
         told.append(f"{event.seconds:.1f} s")
     return ", ".join(told)
 

@@ -41,7 +41,7 @@ def _toy() -> Any:
     from tasks.stage import stage_task
 
     @stage_task(lambda number: STANDARDIZE.request(policy={"number": number}), label="{number}")
-    def toy(draft: Any, store: Any, *, number: int) -> None:
+    def toy(draft: Any, _store: Any, *, number: int) -> None:
         draft.write_table("numbers", pa.table({"number": pa.array([number], pa.int64())}))
 
     return toy

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from flows.private_server import Server, private_server
+from flows.seen import watched
 from flows.settings import PLAIN_RESULTS, QUIET
 from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.recipe import Recipe
@@ -46,6 +47,7 @@ def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) ->
         flow = _flow()  # while the server gets ready
         if server:
             server.ready()
+            stack.callback(watched.reset, watched.set(False))  # it serves no pages
             stack.enter_context(_no_heartbeat())
             stack.callback(_send_what_waits)
         listener.set(hear)

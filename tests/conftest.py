@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,10 @@ from flows.pins import pin
 from pz_tsm_core.mock import MockPaths, MockSky, make_mock
 from pz_tsm_core.model.artifact import ArtifactRef, Manifest
 from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.progress import Progress
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store, open_store
-from tasks.stage import StageTask
+from tasks.stage import StageEvent, StageTask, listener
 from tests.moto import Moto
 from tests.web import Web
 
@@ -45,10 +48,16 @@ def shared_data() -> Path:
 
 @dataclass(frozen=True)
 class Done:
-    """A recipe run through: its store, and the manifest of every stage by label."""
+    """A recipe run through: its store, and the manifest of every stage by label.
+
+    Parameters
+    ----------
+    heard : the last that each stage told of its progress, by what it counts
+    """
 
     store: Store
     manifests: dict[str, Manifest]
+    heard: dict[str, dict[str, Progress]]
 
     def table(self, stage: str, name: str) -> pa.Table:
         """A table that a stage left."""
@@ -63,14 +72,31 @@ class Done:
 def run_through(recipe: Recipe, store: Store) -> Done:
     """Carry out the order of a recipe stage by stage, in this thread."""
     manifests: dict[str, Manifest] = {}
+    heard: dict[str, dict[str, Progress]] = defaultdict(dict)
 
     def do(stage: StageTask[...], /, **parameters: Any) -> ArtifactRef:
         manifest = stage.run(store, **parameters)
         manifests[stage.label(**parameters)] = manifest
         return manifest.ref
 
-    order_for(recipe)(recipe, pin(recipe, store), do)
-    return Done(store, manifests)
+    def hear(event: StageEvent) -> None:
+        if event.progress:
+            heard[event.label][event.progress.unit] = event.progress
+
+    with pytest.MonkeyPatch.context() as patch, heard_by(hear):
+        patch.setattr("tasks.stage.EVERY_SECONDS", 0.0)
+        order_for(recipe)(recipe, pin(recipe, store), do)
+    return Done(store, manifests, heard)
+
+
+@contextmanager
+def heard_by(hear: Callable[[StageEvent], None]) -> Iterator[None]:
+    """Let somebody hear what happens to stages."""
+    token = listener.set(hear)
+    try:
+        yield
+    finally:
+        listener.reset(token)
 
 
 @pytest.fixture(scope="session")

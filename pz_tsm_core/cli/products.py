@@ -16,9 +16,10 @@ from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, located, opened
-from pz_tsm_core.cli.promote import judged, latest_of, promotion, state
+from pz_tsm_core.cli.promote import judged, promotion, state
 from pz_tsm_core.cli.table import print_table
 from pz_tsm_core.errors import Code, printable, refuse
+from pz_tsm_core.model.product import latest_of
 
 if TYPE_CHECKING:
     from pz_tsm_core.model.product import ProductVersion

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pz_tsm_core.changes import tell_changed
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, opened
 from pz_tsm_core.errors import printable
+from pz_tsm_core.model.product import latest_of
 
 if TYPE_CHECKING:
     from pz_tsm_core.model.product import ProductVersion
@@ -32,17 +34,13 @@ def promote(
     at = opened(store, principal, right)
     former = latest_of(at.products.versions(ref.partition("@")[0]))
     version = at.products.promote(ref)
+    tell_changed(at)
     if as_json:
         typer.echo(json.dumps({"latest": str(version), "former": str(former) if former else None,
                                "promoted": promotion(version)}))
         return
     for line in _told(version, former):
         typer.echo(printable(line))
-
-
-def latest_of(versions: tuple[ProductVersion, ...]) -> ProductVersion | None:
-    """The one that a name without a number stands for; versions come the newest first."""
-    return next((each for each in versions if not each.withdrawn and not each.waits), None)
 
 
 def promotion(version: ProductVersion) -> dict[str, Any] | None:

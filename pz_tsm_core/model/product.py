@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -102,6 +103,11 @@ class ProductVersion(Value):
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
+
+
+def latest_of(versions: Iterable[ProductVersion]) -> ProductVersion | None:
+    """The one that a name without a number stands for; versions come the newest first."""
+    return next((each for each in versions if not each.withdrawn and not each.waits), None)
 
 
 def split_ref(text: str) -> tuple[str, int | None]:

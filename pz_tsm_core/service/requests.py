@@ -25,7 +25,9 @@ CHOICES = "choices"
 LAST = "last"
 
 Kind = Literal[
-    "surveys", "fetched", "compilations", "candidates", "tables", "catalogs", "maps", "coefficients"]
+    "surveys", "fetched", "compilations", "candidates", "tables", "catalogs", "maps",
+    "coefficients",
+]
 
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 ColumnOf = Annotated[str, StringConstraints(max_length=64)]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +20,12 @@ from websockets.sync.client import connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
-#: No host has an address, and what Chromium itself would fetch in the background stays home.
+#: No host but this machine has an address, and what Chromium itself would fetch in the background
+#: stays home.
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-port=0",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0",
 )
 
 
@@ -70,6 +76,16 @@ class Tab:
         while self.see("document.readyState") != "complete":
             time.sleep(0.05)
 
+    def visit(self, url: str, until: str, *, width: int = 1280, seconds: float = 60) -> None:
+        """Go to a page of a server, and wait until an expression is true there."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900,
+                  deviceScaleFactor=1, mobile=False)
+        self.call("Page.navigate", url=url)
+        end = time.monotonic() + seconds
+        while not self.see(f"!!document.body && !!({until})"):
+            assert time.monotonic() < end, self.see("document.body.innerText")
+            time.sleep(0.05)
+
     def see(self, expression: str) -> Any:
         """Value of a JavaScript expression in the page, as the inspector sees it."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True,
@@ -105,6 +121,40 @@ def browser(tmp_path_factory: pytest.TempPathFactory):
         number, path = port.read_text().split()
         yield f"ws://127.0.0.1:{number}{path}"
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory: pytest.TempPathFactory):
+    """Address of a real Prefect server with its pages, for the whole session."""
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    environment = {
+        "PREFECT_HOME": str(home), "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),  # the pages ask this one
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    }
+    url = f"http://127.0.0.1:{port}"
+    with (home / "log").open("wb") as log, subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start"],
+            env=clean | environment, stdout=log, stderr=log, start_new_session=True) as process:
+        until = time.monotonic() + 120
+        while not _answers(f"{url}/api/health"):
+            assert time.monotonic() < until, "Prefect did not start"
+            assert process.poll() is None, (home / "log").read_text()
+            time.sleep(0.1)
+        yield url
+        os.killpg(process.pid, signal.SIGKILL)  # the command has a server as its child
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 @pytest.fixture

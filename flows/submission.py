@@ -10,6 +10,7 @@ from typing import Any
 from prefect.logging import get_run_logger
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.attending import attended
 from flows.journal import Journal
 from flows.order import Order, distinct
 from flows.pins import pin, product_kind
@@ -42,7 +43,7 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
         when a stage failed in a way that no error of the catalogue tells.
     """
     store = at.open()
-    with heard_by(Journal(store, recipe.name).hear):
+    with attended(), heard_by(Journal(store, recipe.name).hear):
         if recipe.redshifts.fetch != "never":
             pin(recipe, store, allow_unfetched=True)  # mistakes are told before hours of transfer
             fetch_all(recipe.redshifts, at)

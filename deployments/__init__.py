@@ -1,0 +1,1 @@
+"""What an operator sets up: deployments, work pools, automations."""

@@ -36,7 +36,8 @@ TRIED_AGAIN = "pz-tsm: a crashed run is tried again"
 TOLD = "pz-tsm: a run that was given up is told"
 
 #: What a run is expected to say something after.
-ALIVE = {"prefect.flow-run.Pending", "prefect.flow-run.Running", "prefect.flow-run.heartbeat"}
+ALIVE = {f"prefect.flow-run.{each}" for each in (
+    "Pending", "Submitting", "InfrastructurePending", "Running", "heartbeat")}
 
 #: What is sent to the operator's address.
 WORDS = ('{"text": "pz-tsm: run {{ event.payload.run }} was given up after '

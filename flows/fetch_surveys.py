@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.attending import attended
 from flows.submission import LOCAL, fetch_all, task_runner
 from pz_tsm_core.model.artifact import ArtifactRef, Principal
 from pz_tsm_core.model.document import checked
@@ -44,4 +45,5 @@ def fetch_surveys(  # noqa: PLR0917 - Prefect calls it by keywords
                for key in dict.fromkeys(surveys)]
     redshifts = checked(Redshifts, surveys=entries, survey_path=survey_path, fetch=policy)
     at = StoreAt(location=store or default_location(), principal=principal)
-    return fetch_all(redshifts, at)
+    with attended():
+        return fetch_all(redshifts, at)

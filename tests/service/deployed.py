@@ -36,7 +36,7 @@ class Service:
     def submit(self, recipe: Recipe, store: Path, **environment: str) -> UUID:
         """Ask for a run of a recipe; its process has these variables besides."""
         return self.client.create_flow_run_from_deployment(
-            self.deployment, parameters={"recipe": recipe.model_dump(mode="json"),
+            self.deployment, parameters={"recipe": recipe.model_dump_json(by_alias=True),
                                          "store": str(store)},
             job_variables={"env": environment}).id
 

@@ -1,108 +1,28 @@
-"""Every part of the service killed while a run stands in the middle, and the run's right end.
-
-The runs of a test stand at a known point and wait for each other's victims to be dealt with, each
-with a store of its own. What they computed is noted point by point.
-"""
+"""Every part of the service killed while a run stands in the middle, and the run's right end."""
 
 from __future__ import annotations
 
 import signal
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from uuid import UUID
 
 import pytest
+from prefect.states import Crashed
+from pydantic import SecretStr
 
-from pz_tsm_core.model.policy import ClusterPolicy
-from pz_tsm_core.model.recipe import Recipe
-from pz_tsm_core.model.run import RunRecord
+from deployments.automations import set_up_automations
+from flows.recover import RecoveryPolicy
+from flows.settings import SILENT
 from pz_tsm_core.model.stages import STAGES as ALL_STAGES
-from pz_tsm_core.store.faults import NOTE, PAUSE
+from pz_tsm_core.store.faults import KILL
 from tests.conftest import Done
 from tests.service.deployed import Service
+from tests.service.receiver import Receiver
 from tests.service.rig import wait_for
+from tests.service.standing import FIRST, UNTIL_THERE, Standing, Start
 
-#: From the end of a disturbance to the right end of a run.
-RIGHT_AGAIN = 120.0
-#: For a worker to start a run and the run to come to its point, on a busy machine.
-UNTIL_THERE = 120.0
-
-VICTIMS = ("flow", "worker", "server", "postgres", "scheduler", "dask-worker")
+VICTIMS = ("worker", "flow", "server", "postgres", "scheduler", "dask-worker")
+ON_DASK = ("scheduler", "dask-worker")
 POINTS = ("standardize", "combine", "neighbors", "crossmatch", "split")
 STAGES = [stage.name for stage in ALL_STAGES]
-FIRST = "combine"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A run that stands at a point, its folder, and what it must have made in the end."""
-
-    service: Service
-    run_id: UUID
-    stage: str
-    folder: Path
-
-    @property
-    def paused(self) -> Path:
-        return self.folder / "paused"
-
-    def go_on(self) -> None:
-        Path(f"{self.paused}.go").touch()
-
-    @property
-    def computed(self) -> Counter[str]:
-        """How often the computing of each stage came to its end."""
-        lines = (self.folder / "points").read_text().splitlines()
-        return Counter(line.removeprefix("computed.") for line in lines
-                       if line.startswith("computed."))
-
-    @property
-    def contents(self) -> dict[str, str]:
-        """Content digests of what was delivered, by stage."""
-        record = RunRecord.model_validate_json((self.folder / "output/manifest.json").read_bytes())
-        return {stage.label: stage.manifest.content for stage in record.stages}
-
-    def check(self, whole: Done, *, again: int) -> None:
-        """The end is right: all contents, and nothing was computed twice but the stage."""
-        state = self.service.until(self.run_id, "Completed", "Failed", seconds=RIGHT_AGAIN)
-        assert state.name == "Completed", (state.message, self.service.history(self.run_id))
-        assert self.contents == whole.contents
-        stages = Counter(manifest.request.stage for manifest in whole.manifests.values())
-        assert self.computed - stages == Counter({self.stage: again} if again else {})
-        wait_for("the end of its processes",
-                 lambda: not self.service.processes(self.run_id), 30)
-
-
-Start = Callable[..., Standing]
-
-
-@pytest.fixture
-def start(service: Service, mock_recipe: Recipe, tmp_path: Path) -> Iterator[Start]:
-    """Start a run that will stand where a stage is computed, before it is published."""
-    started: list[Standing] = []
-
-    def run(stage: str, cluster: ClusterPolicy | None = None) -> Standing:
-        folder = tmp_path / f"run-{len(started)}"
-        folder.mkdir()
-        recipe = mock_recipe.model_copy(update={
-            "output": mock_recipe.output.model_copy(update={"directory": str(folder / "output")}),
-            "cluster": cluster or mock_recipe.cluster})
-        environment = {NOTE: str(folder / "points"),
-                       PAUSE: f"computed.{stage}={folder / 'paused'}"}
-        run_id = service.submit(recipe, folder / "store", **environment)
-        started.append(Standing(service, run_id, stage, folder))
-        return started[-1]
-
-    yield run
-    for each in started:
-        each.go_on()
-
-
-def stands(run: Standing) -> None:
-    """Wait until a run stands at its point."""
-    wait_for(f"{run.run_id} stands", run.paused.exists, UNTIL_THERE)
 
 
 # What is done to each
@@ -116,10 +36,12 @@ def lose_flow(run: Standing) -> int:
 
 def lose_worker(run: Standing) -> int:
     """Its run goes on without it; the next worker leaves it alone."""
-    run.service.rig.worker.kill()
+    worker = run.service.rig.worker
+    if worker.running.poll() is None:
+        worker.kill()
     run.go_on()
-    run.service.rig.worker.start()
-    run.service.rig.worker.wait()
+    worker.start()
+    worker.wait()
     return 0
 
 
@@ -171,34 +93,62 @@ def search_on_dask(run: Standing) -> None:
         wait_for("a search on Dask", run.service.rig.held.exists, UNTIL_THERE)
 
 
-LOSE = dict(zip(VICTIMS, (lose_flow, lose_worker, lose_server, lose_postgres, lose_scheduler,
+LOSE = dict(zip(VICTIMS, (lose_worker, lose_flow, lose_server, lose_postgres, lose_scheduler,
                           lose_dask_worker), strict=True))
 
 
-def cluster_of(service: Service, victim: str) -> ClusterPolicy | None:
-    """The service's Dask for those that are to lose it."""
-    if victim in ("scheduler", "dask-worker"):
-        return ClusterPolicy(kind="address", address=service.rig.dask)
-    return None
+def lose_machine(run: Standing) -> int:
+    """Worker and process at once: nobody is left to tell of it."""
+    run.service.rig.worker.kill()
+    for process in run.service.processes(run.run_id):
+        process.kill()
+    return 1
 
 
-def test_a_run_outlives_the_death_of_every_part(
-    service: Service, start: Start, mock_run: Done
-) -> None:
-    runs = {victim: start(FIRST, cluster_of(service, victim)) for victim in VICTIMS}
-    for run in runs.values():
-        stands(run)
+def test_a_run_outlives_the_death_of_every_part(start: Start, mock_run: Done) -> None:
+    lost_with_all = start(FIRST)
+    runs = {victim: start(FIRST, on_dask=victim in ON_DASK) for victim in VICTIMS}
+    for run in (lost_with_all, *runs.values()):
+        run.stands()
+    lose_machine(lost_with_all)
     again = {victim: LOSE[victim](run) for victim, run in runs.items()}
     for victim, run in runs.items():
         run.check(mock_run, again=again[victim])
+    lost_with_all.check(mock_run, again=1)
+    assert SILENT in lost_with_all.reasons
+
+
+def test_a_run_that_was_only_silent_says_that_it_lives(start: Start, mock_run: Done) -> None:
+    run = start(FIRST)
+    run.stands()
+    run.service.client.set_flow_run_state(run.run_id, Crashed(message=SILENT))
+    run.service.until(run.run_id, "Running", seconds=RecoveryPolicy().hearing_seconds)
+    run.go_on()
+    run.check(mock_run, again=0)
+    assert "AwaitingRetry" not in run.service.history(run.run_id)
+
+
+def test_a_run_that_dies_each_time_is_given_up_aloud(
+    start: Start, receiver: Receiver, service: Service
+) -> None:
+    set_up_automations(service.client, SecretStr(receiver.url))
+    run = start(FIRST, **{KILL: "computed.retrieve"})
+    told = receiver.told.get(timeout=3 * UNTIL_THERE)
+    assert str(run.run_id) in told["run"]
+    assert "after 2 retries" in told["text"]
+    history = service.history(run.run_id)
+    assert history.count("Crashed") == 3
+    assert history[-1] == "Crashed"
+    names = set_up_automations(service.client)  # without an address, nobody is told any more
+    assert {each.name for each in service.client.read_automations()} == set(names)
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("stage", [stage for stage in POINTS if stage != FIRST])
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_run_outlives_a_death_at_any_point(
-    victim: str, stage: str, service: Service, start: Start, mock_run: Done
+    victim: str, stage: str, start: Start, mock_run: Done
 ) -> None:
-    run = start(stage, cluster_of(service, victim))
-    stands(run)
+    run = start(stage, on_dask=victim in ON_DASK)
+    run.stands()
     run.check(mock_run, again=LOSE[victim](run))

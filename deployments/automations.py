@@ -15,7 +15,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.events.actions import CallWebhook, ChangeFlowRunState, RunDeployment
+from prefect.events.actions import CallWebhook, ChangeFlowRunState, DoNothing, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from pydantic import SecretStr
@@ -33,7 +33,11 @@ NOTIFY = "pz-tsm-notify"
 
 FOUND_DEAD = "pz-tsm: a run without a sign of life has crashed"
 TRIED_AGAIN = "pz-tsm: a crashed run is tried again"
+NOTICES = "pz-tsm: the server notices what it is asked to"
 TOLD = "pz-tsm: a run that was given up is told"
+
+#: The event by which a server is asked whether it acts on events (`deployments.judging`).
+ASKED = "pz-tsm.service.asked"
 
 #: What a run is expected to say something after.
 ALIVE = {f"prefect.flow-run.{each}" for each in (
@@ -56,12 +60,13 @@ def set_up_automations(
     """
     deployments = client.read_deployments(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])))
-    wanted = [found_dead(deployments), tried_again(deployments)]
+    wanted = [found_dead(deployments), tried_again(deployments), notices()]
     if webhook:
         wanted.append(told(_save(webhook)))
     for automation in wanted:
         _put(client, automation)
-    _remove(client, {FOUND_DEAD, TRIED_AGAIN, TOLD} - {each.name for each in wanted})
+    if not webhook:
+        _remove(client, TOLD)
     return tuple(each.name for each in wanted)
 
 
@@ -87,6 +92,16 @@ def tried_again(deployments: Iterable[DeploymentResponse]) -> AutomationCore:
         trigger=_runs_of(deployments, posture=Posture.Reactive,
                          expect={"prefect.flow-run.Crashed"}),
         actions=[RunDeployment(deployment_id=recover, parameters={"run_id": template})],
+    )
+
+
+def notices() -> AutomationCore:
+    """Something harmless, by which it is seen that the server acts on events."""
+    return AutomationCore(
+        name=NOTICES,
+        description="Asked by `python -m deployments.judging`; it does nothing else.",
+        trigger=EventTrigger(expect={ASKED}),
+        actions=[DoNothing()],
     )
 
 
@@ -123,7 +138,6 @@ def _put(client: SyncPrefectClient, automation: AutomationCore) -> None:
         client.create_automation(automation)
 
 
-def _remove(client: SyncPrefectClient, names: set[str]) -> None:
-    for name in names:
-        for automation in client.read_automations_by_name(name):
-            client.delete_automation(automation.id)
+def _remove(client: SyncPrefectClient, name: str) -> None:
+    for automation in client.read_automations_by_name(name):
+        client.delete_automation(automation.id)

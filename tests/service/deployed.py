@@ -79,6 +79,7 @@ def spoken_to(rig: Rig) -> Iterator[SyncPrefectClient]:
         settings.PREFECT_API_URL: rig.url, settings.PREFECT_HOME: rig.folder / "prefect",
         settings.PREFECT_LOGGING_TO_API_ENABLED: False,
         settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        settings.PREFECT_CLIENT_RETRY_EXTRA_CODES: {500},
     }
     with temporary_settings(chosen), get_client(sync_client=True) as client:
         yield client

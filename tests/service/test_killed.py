@@ -8,7 +8,8 @@ import pytest
 from prefect.states import Crashed
 from pydantic import SecretStr
 
-from deployments.automations import set_up_automations
+from deployments.automations import NOTICES, set_up_automations
+from deployments.judging import judges
 from flows.recover import RecoveryPolicy
 from flows.settings import SILENT
 from pz_tsm_core.model.stages import STAGES as ALL_STAGES
@@ -19,7 +20,7 @@ from tests.service.receiver import Receiver
 from tests.service.rig import wait_for
 from tests.service.standing import FIRST, UNTIL_THERE, Standing, Start
 
-VICTIMS = ("worker", "flow", "server", "postgres", "scheduler", "dask-worker")
+VICTIMS = ("worker", "server", "postgres", "scheduler", "dask-worker", "flow")
 ON_DASK = ("scheduler", "dask-worker")
 POINTS = ("standardize", "combine", "neighbors", "crossmatch", "split")
 STAGES = [stage.name for stage in ALL_STAGES]
@@ -51,6 +52,7 @@ def lose_server(run: Standing) -> int:
     run.go_on()
     run.service.rig.server.start()
     run.service.rig.server.wait()
+    assert judges(run.service.client)
     return 0
 
 
@@ -60,6 +62,7 @@ def lose_postgres(run: Standing) -> int:
     run.go_on()
     postgres.start()
     postgres.wait()
+    assert judges(run.service.client)
     return 0
 
 
@@ -93,8 +96,8 @@ def search_on_dask(run: Standing) -> None:
         wait_for("a search on Dask", run.service.rig.held.exists, UNTIL_THERE)
 
 
-LOSE = dict(zip(VICTIMS, (lose_worker, lose_flow, lose_server, lose_postgres, lose_scheduler,
-                          lose_dask_worker), strict=True))
+LOSE = dict(zip(VICTIMS, (lose_worker, lose_server, lose_postgres, lose_scheduler,
+                          lose_dask_worker, lose_flow), strict=True))
 
 
 def lose_machine(run: Standing) -> int:
@@ -107,15 +110,19 @@ def lose_machine(run: Standing) -> int:
 
 def test_a_run_outlives_the_death_of_every_part(start: Start, mock_run: Done) -> None:
     lost_with_all = start(FIRST)
-    runs = {victim: start(FIRST, on_dask=victim in ON_DASK) for victim in VICTIMS}
+    runs = {victim: start(FIRST, on_dask=victim in ON_DASK) for victim in VICTIMS[:-1]}
     for run in (lost_with_all, *runs.values()):
         run.stands()
     lose_machine(lost_with_all)
     again = {victim: LOSE[victim](run) for victim, run in runs.items()}
+    runs["flow"] = start(FIRST)  # under the new worker, which tells of its death
+    runs["flow"].stands()
+    again["flow"] = lose_flow(runs["flow"])
     for victim, run in runs.items():
         run.check(mock_run, again=again[victim])
     lost_with_all.check(mock_run, again=1)
     assert SILENT in lost_with_all.reasons
+    assert SILENT not in runs["flow"].reasons
 
 
 def test_a_run_that_was_only_silent_says_that_it_lives(start: Start, mock_run: Done) -> None:
@@ -141,6 +148,17 @@ def test_a_run_that_dies_each_time_is_given_up_aloud(
     assert history[-1] == "Crashed"
     names = set_up_automations(service.client)  # without an address, nobody is told any more
     assert {each.name for each in service.client.read_automations()} == set(names)
+
+
+def test_a_server_whose_automations_are_deaf_is_told_from_one_that_is_well(
+    service: Service,
+) -> None:
+    assert judges(service.client)
+    notices, = service.client.read_automations_by_name(NOTICES)
+    service.client.pause_automation(notices.id)
+    assert not judges(service.client, seconds=3)
+    service.client.resume_automation(notices.id)
+    assert judges(service.client)
 
 
 @pytest.mark.prove

@@ -12,6 +12,7 @@ from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 
+from flows.attending import attended
 from flows.offering import offer
 from flows.order import Order
 from flows.seen import View, seen
@@ -54,7 +55,7 @@ class Served:
 @contextmanager
 def serving(owner: str = SERVICE) -> Iterator[Served]:
     """Work for somebody at the site that PZ_TSM_SITE names; tell afterwards what there is now."""
-    with seen() as view:
+    with attended(), seen() as view:
         site = site_here()
         _tag(owner)
         yield Served(site, StoreAt(location=site.store, principal=site.principal(owner)), view)

@@ -27,6 +27,10 @@ LOOPBACK_ONLY = {
 #: Without a sign of life for so long, a worker of ours is taken for dead and its work done anew.
 SILENCE = "30s"
 
+#: For a scheduler to take a connection. A stage that finds none is tried again some times
+#: (`tasks.stage`): together they outlast a minute in which a scheduler is started anew.
+CONNECT_SECONDS = 20.0
+
 #: For a scheduler to say who works for it.
 ANSWER_SECONDS = 5.0
 
@@ -184,7 +188,7 @@ def _connect(address: str) -> Client:
     from distributed import Client
 
     try:
-        return Client(address, timeout="5s", set_as_default=False)
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise TransientError(
             Problem(Code.SERVICE_UNREACHABLE, f"cluster.address {address}", str(error),

@@ -12,12 +12,15 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove rail bench-mock bench-rules bench-report bench-fetch bench-combine bench-combine-30m bench-match bench-service pictures survey-page lock clean
+.PHONY: demo install test lint coverage prove rail bench-mock bench-rules bench-report bench-fetch bench-combine bench-combine-30m bench-match bench-service pictures survey-page lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
 	@$(BIN)/tsm mock demo
 	@$(BIN)/tsm run demo/recipe.yaml --store demo/store
+
+# All that the program needs, for a service: docs/how-to/operate.md.
+install: $(READY)
 
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile

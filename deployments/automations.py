@@ -20,7 +20,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from pydantic import SecretStr
 
-from flows.settings import GIVEN_UP, SILENCE_SECONDS, SILENT
+from flows.settings import GIVEN_UP, SILENCE_SECONDS, SILENT, WAITS
 
 #: The work pool of the service.
 POOL = "pz-tsm"
@@ -35,6 +35,7 @@ FOUND_DEAD = "pz-tsm: a run without a sign of life has crashed"
 TRIED_AGAIN = "pz-tsm: a crashed run is tried again"
 NOTICES = "pz-tsm: the server notices what it is asked to"
 TOLD = "pz-tsm: a run that was given up is told"
+ASKED_FOR = "pz-tsm: a compilation that waits is told"
 
 #: The event by which a server is asked whether it acts on events (`deployments.judging`).
 ASKED = "pz-tsm.service.asked"
@@ -49,6 +50,12 @@ WORDS = ('{"text": "pz-tsm: run {{ event.payload.run }} was given up after '
          '"event": "{{ event.event }}", "run": "{{ event.resource.id }}"}')
 
 
+#: The same of a compilation that somebody must look at.
+WAITING_WORDS = ('{"text": "pz-tsm: {{ event.payload.product }} waits to be promoted: '
+                 '{{ event.payload.reason }}", "event": "{{ event.event }}", '
+                 '"product": "{{ event.payload.product }}"}')
+
+
 def set_up_automations(
     client: SyncPrefectClient, webhook: SecretStr | None = None, pool: str = POOL
 ) -> tuple[str, ...]:
@@ -56,17 +63,20 @@ def set_up_automations(
 
     Parameters
     ----------
-    webhook : the address that is told of runs that were given up; without one, nobody is
+    webhook : the address that is told of runs that were given up, and of compilations that wait
+        to be promoted; without one, nobody is
     """
     deployments = client.read_deployments(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])))
     wanted = [found_dead(deployments), tried_again(deployments), notices()]
     if webhook:
-        wanted.append(told(_save(webhook)))
+        block = _save(webhook)
+        wanted += [told(TOLD, GIVEN_UP, WORDS, block), told(ASKED_FOR, WAITS, WAITING_WORDS, block)]
     for automation in wanted:
         _put(client, automation)
     if not webhook:
-        _remove(client, TOLD)
+        for name in (TOLD, ASKED_FOR):
+            _remove(client, name)
     return tuple(each.name for each in wanted)
 
 
@@ -105,13 +115,13 @@ def notices() -> AutomationCore:
     )
 
 
-def told(block: UUID) -> AutomationCore:
-    """Somebody is told of every run that was given up."""
+def told(name: str, event: str, words: str, block: UUID) -> AutomationCore:
+    """Somebody is told of every event of a kind."""
     return AutomationCore(
-        name=TOLD,
+        name=name,
         description=f"Sent to the address in the block {NOTIFY}.",
-        trigger=EventTrigger(expect={GIVEN_UP}, for_each={"prefect.resource.id"}),
-        actions=[CallWebhook(block_document_id=block, payload=WORDS)],
+        trigger=EventTrigger(expect={event}, for_each={"prefect.resource.id"}),
+        actions=[CallWebhook(block_document_id=block, payload=words)],
     )
 
 

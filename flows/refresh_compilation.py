@@ -11,6 +11,7 @@ from prefect.events import emit_event
 
 from flows.order import compilation
 from flows.serving import serving
+from flows.settings import WAITS
 from flows.submission import task_runner
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.artifact import ArtifactRef
@@ -19,8 +20,6 @@ from pz_tsm_core.service import FetchRequest, RefreshRequest
 
 #: Flow and deployment that retrieve, on a machine with a way out.
 EDGE = "fetch-surveys/fetch-surveys"
-#: The event of a compilation that waits to be promoted.
-WAITS = "pz-tsm.product.waits"
 
 
 @flow(name="refresh-compilation", task_runner=task_runner(), persist_result=False)

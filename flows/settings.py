@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 #: Prefect's console repeats, with tracebacks, what `tsm` tells in its own words; whoever wants to
 #: read it sets these variables otherwise. A server of somebody else still receives every log.
 QUIET = {
@@ -16,9 +18,6 @@ PLAIN_RESULTS = {
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
 }
 
-#: Seconds between two signs of life of a run; Prefect allows no fewer.
-HEARTBEAT_SECONDS = 30
-
 #: Without a sign of life for so many seconds, a run is taken for dead: two may be lost.
 SILENCE_SECONDS = 80
 
@@ -28,24 +27,15 @@ SILENT = f"no sign of life for {SILENCE_SECONDS} s"
 #: The event that tells of a run which crashed once more than it is tried again.
 GIVEN_UP = "pz-tsm.run.given-up"
 
-#: Variables of the job of every deployment. What a run prints goes nowhere, what it logs goes to the
-#: server: a pipe to the worker would break with it, and the first word after that end the run.
-JOB = {"stream_output": False}
+#: The event of a compilation that waits to be promoted.
+WAITS = "pz-tsm.product.waits"
 
-#: What every process of a service has: server, worker and the runs that it starts.
-SERVICE = PLAIN_RESULTS | {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
-    # A request is repeated after 2, 4, 8 ... 128 s: the server may be away for four minutes.
-    "PREFECT_CLIENT_MAX_RETRIES": "7",
-    # What a server answers while its database is away.
-    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
-}
+#: What server, worker and runs of a service have in their environment.
+SERVICE_FILE = Path(__file__).parents[1] / "infra" / "service.env"
 
-#: What the server needs besides: no word to anybody, no banners, no run that is cancelled for ever.
-SERVER = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "60",
-}
+
+def service_environment() -> dict[str, str]:
+    """The settings that every process of a service has, as `infra/service` reads them."""
+    lines = SERVICE_FILE.read_text("utf-8").splitlines()
+    told = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in told}

@@ -19,7 +19,6 @@ from prefect.workers.process import ProcessWorker
 
 from deployments.automations import RECOVER, set_up_automations
 from flows.recover import recover
-from flows.settings import JOB
 from pz_tsm_core.model.recipe import Recipe
 from tests.service.mock_flow import mock_sky
 from tests.service.rig import POOL, ROOT, Rig, wait_for
@@ -103,6 +102,6 @@ def deployed(rig: Rig) -> Iterator[Service]:
 def _deploy(client: SyncPrefectClient, flow: Flow[..., object], name: str, entrypoint: str) -> UUID:
     return client.create_deployment(
         flow_id=client.create_flow(flow), name=name, work_pool_name=POOL, entrypoint=entrypoint,
-        path=str(ROOT), job_variables=JOB, pull_steps=[
+        path=str(ROOT), job_variables={"stream_output": False}, pull_steps=[
             {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
         parameter_openapi_schema=parameter_schema(flow).model_dump())

@@ -26,7 +26,7 @@ from typing import TypeVar
 
 import psutil
 
-from flows.settings import SERVER, SERVICE
+from flows.settings import service_environment
 from pz_tsm_core.store.faults import PAUSE
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +151,7 @@ class Rig:
     def _environment(self, pg_port: int) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        return clean | SERVICE | SERVER | {
+        return clean | service_environment() | {
             MARK: self.mark, "HOME": str(self.folder), "PREFECT_HOME": str(self.folder / "prefect"),
             "PREFECT_API_URL": self.url, "PREFECT_WORKER_QUERY_SECONDS": "1",
             "no_proxy": HOST, "NO_PROXY": HOST, "PYTHONPATH": str(ROOT),

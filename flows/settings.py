@@ -47,5 +47,8 @@ SERVICE = PLAIN_RESULTS | {
 SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # Expectations are swept, judged or not, so many seconds after their end: a server that was away
+    # has more of them than it judges at once.
+    "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "PT15M",
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "60",
 }

@@ -28,8 +28,8 @@ SILENT = f"no sign of life for {SILENCE_SECONDS} s"
 #: The event that tells of a run which crashed once more than it is tried again.
 GIVEN_UP = "pz-tsm.run.given-up"
 
-#: Variables of the job of every deployment. What a run prints goes nowhere, what it logs goes to the
-#: server: a pipe to the worker would break with it, and the first word after that end the run.
+#: Variables of the job of every deployment. What a run logs goes to the server, what it prints goes
+#: nowhere: a pipe to the worker would break with it, and the first word after that end the run.
 JOB = {"stream_output": False}
 
 #: What every process of a service has: server, worker and the runs that it starts.

@@ -88,21 +88,29 @@ def found_dead(deployments: Iterable[DeploymentResponse]) -> AutomationCore:
         trigger=_runs_of(
             deployments, posture=Posture.Proactive, after=ALIVE, expect={"prefect.flow-run.*"},
             within=timedelta(seconds=SILENCE_SECONDS)),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=SILENT)],
+        # A server that was started anew holds back what follows an event that it has not seen, for
+        # a quarter of an hour: the news that a run has crashed, too. Silence follows nothing.
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=SILENT),
+                 _recover(deployments, silent=True)],
     )
 
 
 def tried_again(deployments: Iterable[DeploymentResponse]) -> AutomationCore:
     """Every run that crashed is given to the flow `recover`."""
-    recover = next(each.id for each in deployments if each.name == RECOVER)
-    template = {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}
     return AutomationCore(
         name=TRIED_AGAIN,
         description="The flow `recover` tries it again, or gives it up.",
         trigger=_runs_of(deployments, posture=Posture.Reactive,
                          expect={"prefect.flow-run.Crashed"}),
-        actions=[RunDeployment(deployment_id=recover, parameters={"run_id": template})],
+        actions=[_recover(deployments)],
     )
+
+
+def _recover(deployments: Iterable[DeploymentResponse], **more: bool) -> RunDeployment:
+    """Start the flow `recover` for the run that a trigger is about."""
+    recover = next(each.id for each in deployments if each.name == RECOVER)
+    run = {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}
+    return RunDeployment(deployment_id=recover, parameters={"run_id": run, **more})
 
 
 def notices() -> AutomationCore:

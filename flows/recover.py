@@ -1,7 +1,8 @@
 """The flow that sees to a run that crashed: it is tried again, a few times, or given up aloud.
 
-An automation starts it for every run that becomes Crashed (`deployments/automations.py`). What the
-crashed run had finished stands in the store, so that a retry redoes the interrupted stage alone.
+Automations start it for every run that becomes Crashed or falls silent
+(`deployments/automations.py`). What the run had finished stands in the store, so that a retry
+redoes the interrupted stage alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from prefect import flow, get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
-from prefect.states import AwaitingRetry
+from prefect.states import AwaitingRetry, Crashed
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from flows.settings import GIVEN_UP, SILENT
@@ -45,10 +46,19 @@ POLICY = RecoveryPolicy()
 
 
 @flow(flow_run_name="recover-{run_id}", persist_result=False)
-def recover(run_id: UUID, policy: RecoveryPolicy = POLICY) -> str:
-    """Try a crashed run again or give it up; say what was done."""
+def recover(run_id: UUID, *, silent: bool = False, policy: RecoveryPolicy = POLICY) -> str:
+    """Try a crashed run again or give it up; say what was done.
+
+    Parameters
+    ----------
+    silent : started for the silence of the run, not for its becoming Crashed
+    """
     with get_client(sync_client=True) as client:
-        run = _heard(client, run_id, policy)
+        run = client.read_flow_run(run_id)
+        if silent:
+            run = _heard(client, run, policy)
+        elif run.state and run.state.message == SILENT:
+            return "started twice; the other one sees to it"
         if run.state is None or not run.state.is_crashed():
             return "it goes on"
         tried = retries_of(client.read_flow_run_states(run_id))
@@ -71,14 +81,15 @@ def next_try(policy: RecoveryPolicy, tried: int, now: datetime) -> State:
         scheduled_time=now + wait, message=f"{AGAIN}, {tried + 1} of {policy.retries}")
 
 
-def _heard(client: SyncPrefectClient, run_id: UUID, policy: RecoveryPolicy) -> FlowRun:
-    """The run, after it had time to say that it lives if it was only silent."""
-    run = client.read_flow_run(run_id)
-    if run.state and run.state.is_crashed() and run.state.message == SILENT:
-        crashed = run.state.timestamp
-        time.sleep(max(0.0, policy.hearing_seconds - (datetime.now(UTC) - crashed).total_seconds()))
-        run = client.read_flow_run(run_id)
-    return run
+def _heard(client: SyncPrefectClient, run: FlowRun, policy: RecoveryPolicy) -> FlowRun:
+    """The run, after it had time to say that it lives."""
+    if run.state and (run.state.is_running() or run.state.is_pending()):
+        client.set_flow_run_state(run.id, Crashed(message=SILENT))  # the server could not
+        run = client.read_flow_run(run.id)
+    if run.state and run.state.is_crashed():
+        passed = (datetime.now(UTC) - run.state.timestamp).total_seconds()
+        time.sleep(max(0.0, policy.hearing_seconds - passed))
+    return client.read_flow_run(run.id)
 
 
 def _give_up(run: FlowRun, tried: int) -> None:

@@ -24,6 +24,7 @@ from pz_tsm_core.progress import Progress
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store, open_store
 from tasks.stage import StageEvent, StageTask, listener
+from tests.chromium import Tab, chromium, empty_tab
 from tests.moto import Moto
 from tests.web import Web
 
@@ -133,6 +134,20 @@ def mock_recipe(mock_sky: MockPaths) -> Recipe:
 def mock_run(mock_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """The whole pipeline over the small mock sky."""
     return run_through(mock_recipe, open_store(tmp_path_factory.mktemp("store")))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a running Chromium's DevTools."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(browser: str) -> Iterator[Tab]:
+    """An empty page."""
+    with empty_tab(browser) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -129,12 +129,13 @@ class Rig:
         self.port, self.dask_port, pg_port = free_port(), free_port(), free_port()
         self.url = f"http://{HOST}:{self.port}/api"
         self.dask = f"tcp://{HOST}:{self.dask_port}"
+        self.site = self.folder / "site.yaml"
         self.held = self.folder / "hold" / "search"
         self.environment = self._environment(pg_port)
         self.postgres = self._postgres(pg_port)
         self.server = self._part(
             "server", [BIN / "prefect", "server", "start", "--host", HOST, "--port",
-                       str(self.port), "--no-ui"], self._healthy)
+                       str(self.port)], self._healthy)
         self.worker = self._worker()
         self.scheduler = self._part(
             "scheduler", [*_dask("scheduler"), "--port", str(self.dask_port)],
@@ -154,7 +155,9 @@ class Rig:
         return clean | service_environment() | {
             MARK: self.mark, "HOME": str(self.folder), "PREFECT_HOME": str(self.folder / "prefect"),
             "PREFECT_API_URL": self.url, "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "no_proxy": HOST, "NO_PROXY": HOST, "PYTHONPATH": str(ROOT),
+            # The server writes its pages before it shows them; other servers have their own.
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.folder / "ui"),
+            "PZ_TSM_SITE": str(self.site), "no_proxy": HOST, "NO_PROXY": HOST, "PYTHONPATH": str(ROOT),
             "PREFECT_SERVER_DATABASE_CONNECTION_URL":
                 f"postgresql+asyncpg://{user}@{HOST}:{pg_port}/prefect"}
 

@@ -20,6 +20,9 @@ from tests.service.receiver import Receiver
 from tests.service.rig import wait_for
 from tests.service.standing import FIRST, UNTIL_THERE, Standing, Start
 
+#: Nobody hurries, and other tests want the machine too.
+pytestmark = pytest.mark.timeout(600)
+
 VICTIMS = ("worker", "server", "postgres", "scheduler", "dask-worker", "flow")
 ON_DASK = ("scheduler", "dask-worker")
 POINTS = ("standardize", "combine", "neighbors", "crossmatch", "split")

@@ -15,6 +15,8 @@ from tests.service.deployed import Service
 from tests.service.rig import wait_for
 from tests.service.standing import FIRST, RIGHT_AGAIN, Start
 
+pytestmark = pytest.mark.timeout(3600)
+
 RUNS = int(os.environ.get("PZ_TSM_SOAK_RUNS", "200"))
 AT_ONCE = 4
 #: After so many runs every part has imported and cached what it ever will.

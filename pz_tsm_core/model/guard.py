@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pz_tsm_core.model.artifact import Value
 
 #: A share of one, 0 to 1; 1 as a limit refuses nothing.
 Share = Annotated[float, Field(ge=0, le=1)]
+
+#: Both are kept as JSON, which has neither NaN nor infinity.
+_FINITE = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class GuardPolicy(Value):
@@ -18,6 +21,8 @@ class GuardPolicy(Value):
     What these limits refuse waits as a candidate until somebody promotes it. Shares are of one:
     0.1 is 10 %.
     """
+
+    model_config = _FINITE
 
     survey_rows_change: float = Field(
         0.1, ge=0, title="Change of a survey's rows",
@@ -85,12 +90,14 @@ class Finding(Value):
     words : for people: what is wrong, or why nothing is
     """
 
+    model_config = _FINITE
+
     name: str
     of: str = ""
-    value: float | None = Field(default=None, allow_inf_nan=False)
-    former: float | None = Field(default=None, allow_inf_nan=False)
-    low: float | None = Field(default=None, allow_inf_nan=False)
-    high: float | None = Field(default=None, allow_inf_nan=False)
+    value: float | None = None
+    former: float | None = None
+    low: float | None = None
+    high: float | None = None
     unit: str = ""
     passed: bool
     words: str = ""

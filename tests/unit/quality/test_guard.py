@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pyarrow as pa
@@ -227,5 +228,11 @@ def test_every_limit_has_a_title_and_a_line_for_a_form():
     for field in GuardPolicy.model_fields.values():
         assert field.title
         assert field.description.endswith(".")
+
+
+@pytest.mark.parametrize("limits", [
+    {"galaxies_removed": 1.5}, {"survey_rows_change": math.inf}, {"repeats_most": math.nan},
+    {"repeats_ratio": 0.9}, {"unknown": 1}])
+def test_a_limit_that_makes_no_sense_is_refused(limits):
     with pytest.raises(ValidationError):
-        GuardPolicy(galaxies_removed=1.5)
+        GuardPolicy(**limits)

@@ -26,8 +26,8 @@ from pz_tsm_core.store.products import Products
 from pz_tsm_core.store.records import Records
 from pz_tsm_core.store.refusals import LOST, admit, io_errors
 from pz_tsm_core.store.seal import DamageError, sealed, unsealed
-from pz_tsm_core.store.turn import turn_at
 from pz_tsm_core.store.verify import Verified, verify
+from pz_tsm_core.store.waiting import turn_at
 
 if TYPE_CHECKING:
     from upath import UPath

@@ -17,7 +17,7 @@ from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.holds import Hold, held, sweep_holds
 from pz_tsm_core.store.keys import OBJECTS, QUARANTINE, STAGING
 from pz_tsm_core.store.owners import LOCK, claim, is_abandoned, store_lock
-from pz_tsm_core.store.turns import sweep_turns, take_turn
+from pz_tsm_core.store.turns import Turns, sweep_turns
 
 _OWNER = "owner.json"
 _TRASH = ".trash"
@@ -36,6 +36,7 @@ class PosixBackend:
 
     def __init__(self, root: Path, turn_seconds: float = TURN_SECONDS) -> None:
         self._root, self._turn_seconds = root, turn_seconds
+        self._turns = Turns(root, turn_seconds)
         self._hold = Hold(root)
         self._swept = False
 
@@ -152,7 +153,7 @@ class PosixBackend:
 
     def turn(self, address: str) -> Turn | None:
         """Claim a file of that name, under a lock that dies with this process."""
-        return take_turn(self._root, address, self._turn_seconds)
+        return self._turns.take(address)
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[frozenset[str]]:

@@ -12,7 +12,9 @@ import errno
 import fcntl
 import io
 import os
+import weakref
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -27,58 +29,81 @@ _TOUCHES = 3  # in the time after which nobody believes in it any more
 _OPEN_TO_ALL = MAY_NOT_WRITE | {errno.ENOLCK}
 
 
-class PosixTurn:
-    """A `Turn` that stands as a file, touched by a thread of its own.
+class Turns:
+    """The turns that one open store has taken, touched by one thread as long as any is kept.
 
     Parameters
     ----------
     root : folder of the store
-    path, file : what was claimed
-    seconds : for which it counts untouched
-    """
-
-    def __init__(self, root: Path, path: Path, file: io.FileIO, seconds: float) -> None:
-        self._root, self._path, self._file = root, path, file
-        self._mutex = Lock()
-        self._beat = Beat(seconds / _TOUCHES, self._touch)
-
-    def give_back(self) -> None:
-        """Remove the file, unless another has taken its place; what resists ends with the lock."""
-        self._beat.end()
-        point("turn.before_end")
-        with suppress(OSError), store_lock(self._root, fcntl.LOCK_SH):
-            if os.path.samestat(self._path.stat(), os.fstat(self._file.fileno())):
-                self._path.unlink()
-        point("turn.after_end")
-        with self._mutex:
-            self._file.close()
-
-    def _touch(self) -> bool:
-        """Touch what was claimed: the file itself, and not another that has its name by now."""
-        with self._mutex:
-            if self._file.closed:  # its number may be that of another file
-                return False
-            os.utime(self._file.fileno())
-            return True
-
-
-def take_turn(root: Path, address: str, seconds: float) -> Turn | None:
-    """Take the turn at an address, or give None when somebody else has it.
-
-    Parameters
-    ----------
     seconds : after which a turn that nobody has touched may be taken
     """
-    path = root / _FOLDER / address
-    point("turn.before")
-    try:
-        file = _begun(root, path) or _taken_over(root, path, seconds)
-    except OSError as error:
-        if error.errno not in _OPEN_TO_ALL:
-            raise
-        return Unguarded()
-    point("turn.after")
-    return PosixTurn(root, path, file, seconds) if file else None
+
+    def __init__(self, root: Path, seconds: float) -> None:
+        self._root, self._seconds = root, seconds
+        self._mutex = Lock()
+        self._pid = 0
+        self._files: set[io.FileIO] = set()
+
+    def take(self, address: str) -> Turn | None:
+        """Take the turn at an address, or give None when somebody else has it."""
+        path = self._root / _FOLDER / address
+        point("turn.before")
+        try:
+            file = _begun(self._root, path) or _taken_over(self._root, path, self._seconds)
+        except OSError as error:
+            if error.errno not in _OPEN_TO_ALL:
+                raise
+            return Unguarded()
+        if file is None:
+            return None
+        point("turn.after")
+        self._keep(file)
+        return PosixTurn(self, path, file)
+
+    def end(self, path: Path, file: io.FileIO) -> None:
+        """Remove a file, unless another has taken its place; what resists ends with the lock."""
+        point("turn.before_end")
+        with suppress(OSError), store_lock(self._root, fcntl.LOCK_SH):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                path.unlink()
+        point("turn.after_end")
+        with self._mutex:  # its number may be that of another file at once
+            self._files.discard(file)
+            file.close()
+
+    def touch(self) -> bool:
+        """Touch what was claimed: the files themselves, and none that has their name by now."""
+        with self._mutex:
+            for file in self._files:
+                with suppress(OSError):
+                    os.utime(file.fileno())
+        return True
+
+    def _keep(self, file: io.FileIO) -> None:
+        with self._mutex:
+            if self._pid != os.getpid():  # what a parent process took is the parent's to touch
+                self._pid, self._files = os.getpid(), set()
+                self._begin_to_touch()
+            self._files.add(file)
+
+    def _begin_to_touch(self) -> None:
+        this = weakref.ref(self)
+        beat = Beat(self._seconds / _TOUCHES,
+                    lambda: (turns := this()) is not None and turns.touch())
+        weakref.finalize(self, beat.end)
+
+
+@dataclass(frozen=True)
+class PosixTurn:
+    """A `Turn` that stands as a file."""
+
+    turns: Turns
+    path: Path
+    file: io.FileIO
+
+    def give_back(self) -> None:
+        """Remove the file."""
+        self.turns.end(self.path, self.file)
 
 
 def _begun(root: Path, path: Path) -> io.FileIO | None:

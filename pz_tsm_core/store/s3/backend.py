@@ -168,7 +168,7 @@ class S3Backend:
         """Make an object that nobody has made, which counts as long as it is renewed."""
         if not self._server.enforces():  # nobody can be kept out
             return Unguarded()
-        return take_turn(self._quick, self._claims, address)
+        return take_turn(self._bucket, self._quick, self._claims, address)
 
     @contextmanager
     def collecting(self) -> Iterator[frozenset[str]]:

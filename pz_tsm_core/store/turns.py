@@ -21,9 +21,9 @@ from threading import Lock
 from pz_tsm_core.store.backend import Turn, Unguarded
 from pz_tsm_core.store.beat import Beat
 from pz_tsm_core.store.faults import point
+from pz_tsm_core.store.keys import TURNS
 from pz_tsm_core.store.owners import LOCK, MAY_NOT_WRITE, claim, is_abandoned, store_lock
 
-_FOLDER = ".turns"
 _TOUCHES = 3  # in the time after which nobody believes in it any more
 #: Without locks nobody can be kept out, and who may not write is told when it publishes.
 _OPEN_TO_ALL = MAY_NOT_WRITE | {errno.ENOLCK}
@@ -46,7 +46,7 @@ class Turns:
 
     def take(self, address: str) -> Turn | None:
         """Take the turn at an address, or give None when somebody else has it."""
-        path = self._root / _FOLDER / address
+        path = self._root / TURNS / address
         point("turn.before")
         try:
             file = _begun(self._root, path) or _taken_over(self._root, path, self._seconds)
@@ -129,7 +129,7 @@ def _taken_over(root: Path, path: Path, seconds: float) -> io.FileIO | None:
 
 def sweep_turns(root: Path, seconds: float) -> None:
     """Remove the turns of dead processes; to be called alone in the store."""
-    folder = root / _FOLDER
+    folder = root / TURNS
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         with suppress(OSError):
             if _is_over(root, path, seconds):

@@ -198,7 +198,6 @@ def test_who_waited_for_what_came_damaged_makes_it_anew(root):
 
 
 def test_a_collection_sweeps_the_turns_of_the_dead_and_no_others(root, start):
-    open_store(root).publish(REQUEST.model_copy(update={"version": 2}), fill)  # now it stands
     killed = start()
     assert killed.says() == "makes"
     killed.process.kill()

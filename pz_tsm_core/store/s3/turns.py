@@ -16,12 +16,12 @@ from itertools import groupby
 from pz_tsm_core.store.backend import Turn, Unguarded
 from pz_tsm_core.store.beat import Beat, seconds
 from pz_tsm_core.store.faults import point
+from pz_tsm_core.store.keys import TURNS
 from pz_tsm_core.store.s3.bucket import Bucket, Entry
 from pz_tsm_core.store.s3.claims import Claims
 from pz_tsm_core.store.s3.lease import GRAIN_SECONDS
 from pz_tsm_core.store.s3.refusals import MAY_NOT_WRITE
 
-_FOLDER = ".turns"
 _RENEWALS = 3  # in the time for which a turn counts
 _END_SECONDS = 5.0  # for which a stage waits at its end, should the server be away
 
@@ -89,11 +89,11 @@ def take_turn(bucket: Bucket, quick: Bucket, claims: Claims, address: str) -> Tu
 
 
 def _taken(bucket: Bucket, quick: Bucket, claims: Claims, address: str) -> Turn | None:
-    before = bucket.below(f"{_FOLDER}/{address}")
+    before = bucket.below(f"{TURNS}/{address}")
     if before and not _is_over(before[-1], bucket, claims):
         return None
     number = int(_name(before[-1])) + 1 if before else 1
-    keys = [*(entry.key for entry in before), f"{_FOLDER}/{address}/{number:06d}"]
+    keys = [*(entry.key for entry in before), f"{TURNS}/{address}/{number:06d}"]
     owner, asked = uuid.uuid4().hex, seconds()
     with ExitStack() as claim:
         if file := claims.make(owner):
@@ -107,7 +107,7 @@ def _taken(bucket: Bucket, quick: Bucket, claims: Claims, address: str) -> Turn 
 def sweep_turns(bucket: Bucket, claims: Claims) -> None:
     """Remove the turns of dead processes, and what is left of turns that others took over."""
     left: list[str] = []
-    for _, entries in groupby(bucket.below(_FOLDER), lambda entry: entry.key.rpartition("/")[0]):
+    for _, entries in groupby(bucket.below(TURNS), lambda entry: entry.key.rpartition("/")[0]):
         *before, last = entries
         left += [entry.key for entry in before]
         left += [last.key] if _is_over(last, bucket, claims) else []

@@ -141,7 +141,9 @@ def _save(webhook: SecretStr) -> UUID:
 def _put(client: SyncPrefectClient, automation: AutomationCore) -> None:
     known = client.read_automations_by_name(automation.name)
     if known:
-        client.update_automation(known[0].id, automation)
+        # Prefect sends what was set alone, and its server wants all of it.
+        whole = AutomationCore.model_validate(automation.model_dump(mode="json"))
+        client.update_automation(known[0].id, whole)
     else:
         client.create_automation(automation)
 

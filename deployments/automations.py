@@ -141,8 +141,9 @@ def _save(webhook: SecretStr) -> UUID:
 def _put(client: SyncPrefectClient, automation: AutomationCore) -> None:
     known = client.read_automations_by_name(automation.name)
     if known:
-        # Prefect sends what was set alone, and its server wants all of it.
-        whole = AutomationCore.model_validate(automation.model_dump(mode="json"))
+        # Prefect sends what was set alone; its server wants all of it, and no owner.
+        whole = AutomationCore.model_validate(
+            automation.model_dump(mode="json", exclude={"owner_resource"}))
         client.update_automation(known[0].id, whole)
     else:
         client.create_automation(automation)

@@ -20,7 +20,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from pydantic import SecretStr
 
-from flows.settings import GIVEN_UP, SILENCE_SECONDS, SILENT, WAITS
+from flows.settings import GIVEN_UP, SILENCE_SECONDS, SILENT
 
 #: The work pool of the service.
 POOL = "pz-tsm"
@@ -35,7 +35,6 @@ FOUND_DEAD = "pz-tsm: a run without a sign of life has crashed"
 TRIED_AGAIN = "pz-tsm: a crashed run is tried again"
 NOTICES = "pz-tsm: the server notices what it is asked to"
 TOLD = "pz-tsm: a run that was given up is told"
-ASKED_FOR = "pz-tsm: a compilation that waits is told"
 
 #: The event by which a server is asked whether it acts on events (`deployments.judging`).
 ASKED = "pz-tsm.service.asked"
@@ -50,12 +49,6 @@ WORDS = ('{"text": "pz-tsm: run {{ event.payload.run }} was given up after '
          '"event": "{{ event.event }}", "run": "{{ event.resource.id }}"}')
 
 
-#: The same of a compilation that somebody must look at.
-WAITING_WORDS = ('{"text": "pz-tsm: {{ event.payload.product }} waits to be promoted: '
-                 '{{ event.payload.reason }}", "event": "{{ event.event }}", '
-                 '"product": "{{ event.payload.product }}"}')
-
-
 def set_up_automations(
     client: SyncPrefectClient, webhook: SecretStr | None = None, pool: str = POOL
 ) -> tuple[str, ...]:
@@ -63,20 +56,17 @@ def set_up_automations(
 
     Parameters
     ----------
-    webhook : the address that is told of runs that were given up, and of compilations that wait
-        to be promoted; without one, nobody is
+    webhook : the address that is told of runs that were given up; without one, nobody is
     """
     deployments = client.read_deployments(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])))
     wanted = [found_dead(deployments), tried_again(deployments), notices()]
     if webhook:
-        block = _save(webhook)
-        wanted += [told(TOLD, GIVEN_UP, WORDS, block), told(ASKED_FOR, WAITS, WAITING_WORDS, block)]
+        wanted.append(told(_save(webhook)))
     for automation in wanted:
         _put(client, automation)
     if not webhook:
-        for name in (TOLD, ASKED_FOR):
-            _remove(client, name)
+        _remove(client, TOLD)
     return tuple(each.name for each in wanted)
 
 
@@ -123,13 +113,13 @@ def notices() -> AutomationCore:
     )
 
 
-def told(name: str, event: str, words: str, block: UUID) -> AutomationCore:
-    """Somebody is told of every event of a kind."""
+def told(block: UUID) -> AutomationCore:
+    """Somebody is told of every run that was given up."""
     return AutomationCore(
-        name=name,
+        name=TOLD,
         description=f"Sent to the address in the block {NOTIFY}.",
-        trigger=EventTrigger(expect={event}, for_each={"prefect.resource.id"}),
-        actions=[CallWebhook(block_document_id=block, payload=words)],
+        trigger=EventTrigger(expect={GIVEN_UP}, for_each={"prefect.resource.id"}),
+        actions=[CallWebhook(block_document_id=block, payload=WORDS)],
     )
 
 
@@ -151,9 +141,9 @@ def _save(webhook: SecretStr) -> UUID:
 def _put(client: SyncPrefectClient, automation: AutomationCore) -> None:
     known = client.read_automations_by_name(automation.name)
     if known:
-        # Only what was set is sent, without what tells kinds of triggers and actions apart.
+        # Prefect sends what was set alone; its server wants all of it, and no owner.
         whole = AutomationCore.model_validate(
-            automation.model_dump(mode="json", exclude_none=True))
+            automation.model_dump(mode="json", exclude={"owner_resource"}))
         client.update_automation(known[0].id, whole)
     else:
         client.create_automation(automation)

@@ -24,6 +24,8 @@ PAGE = (ROOT / "docs" / "how-to" / "operate.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 #: Begins the name of whatever the test makes on the machine.
 OURS = "pz-tsm-test-"
+#: Until then the page is done, on a busy machine too; else it is shown how far it came.
+SECONDS = 300
 LOCK = Path("/var/lock/pz-tsm-operate.lock")
 SUPERVISOR, NGINX = Path("/etc/supervisor/conf.d"), Path("/etc/nginx/conf.d")
 
@@ -162,8 +164,9 @@ def _follow(place: Place) -> dict[str, str]:
     script = place.folder / "page.sh"
     script.write_text(PROLOGUE + "".join(f"{block}echo {mark}\n" for block in blocks), "utf-8")
     done = subprocess.run(
-        ["bash", script], cwd=place.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=420, check=False, env=_environment())
+        ["timeout", "--kill-after=5", str(SECONDS), "bash", script], cwd=place.folder, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        env=_environment())
     said = done.stdout.split(f"{mark}\n")
     assert done.returncode == 0, f"{blocks[len(said) - 1]}\n{said[-1]}\n{place.log()}"
     return dict(zip(BLOCKS, said, strict=False))

@@ -32,11 +32,11 @@ def deploy(site: SiteFile) -> None:
     server = require_server()
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    from deployments.deploy import POOL, deploy
+    from deployments.deploy import deploy
 
     file = site.absolute()
     for name in deploy(read, file):
         typer.echo(f"deployed  {name}")
     interface = server.removesuffix("/api")
     typer.echo(f"look at   {interface}/deployments")
-    typer.echo(f"serve it  PZ_TSM_SITE={file} prefect worker start --pool {POOL}")
+    typer.echo("serve it  infra/service worker (docs/how-to/operate.md)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,15 +19,17 @@ from prefect.client.schemas.actions import (
 )
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists
+from pydantic import SecretStr
 
+from deployments.automations import POOL, RECOVER, set_up_automations
 from flows.offering import offer
+from flows.recover import RecoveryPolicy
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.service import SITE, MaintenanceRequest, Site
 from pz_tsm_core.service.site import Schedule
 
 ROOT = Path(__file__).parents[1]
 DECLARED = Path("deployments", "prefect.yaml")
-POOL = "pz-tsm"
 #: Long enough for five deployments on a busy machine.
 SECONDS = 180.0
 
@@ -49,7 +52,30 @@ def deploy(site: Site, file: Path) -> tuple[str, ...]:
         offered = offer(site)
         for name, parameters, schedule in _scheduled(site):
             _schedule(client, name, parameters, schedule)
+        recovery = client.read_deployment_by_name(f"{RECOVER}/{RECOVER}")
+        policy = RecoveryPolicy(retries=site.retries).model_dump(mode="json")
+        client.update_deployment(recovery.id, DeploymentUpdate(parameters={"policy": policy}))
+        set_up_automations(client, notified())
     return offered
+
+
+def notified() -> SecretStr | None:
+    """The address that is told when somebody must decide; a secret, as whoever has it may write.
+
+    It stands in PZ_TSM_WEBHOOK, or in the file that PZ_TSM_WEBHOOK_FILE names.
+    """
+    file = os.environ.get("PZ_TSM_WEBHOOK_FILE")
+    try:
+        told = Path(file).read_text("utf-8").strip() if file else os.environ.get("PZ_TSM_WEBHOOK")
+    except OSError as error:
+        raise refuse(Code.FILE_MISSING, f"PZ_TSM_WEBHOOK_FILE {file}",
+                     found=error.strerror or str(error), expected="a file with one address",
+                     remedy="correct the path, or leave the variable out") from None
+    if told and not re.fullmatch(r"https?://\S+", told):
+        raise refuse(Code.SITE_INVALID, "PZ_TSM_WEBHOOK", found="no address (it is not shown)",
+                     expected="an address such as https://chat.example.org/hooks/...",
+                     remedy="correct it")
+    return SecretStr(told) if told else None
 
 
 def _make_pool(client: SyncPrefectClient) -> None:

@@ -47,7 +47,8 @@ def run(
 ) -> None:
     """Make what a recipe asks for; what is there already is kept."""
     from flows.closing import closing
-    from flows.local_run import leave_on_interrupt, run_here
+    from flows.leaving import leave_on_interrupt
+    from flows.local_run import run_here
     from flows.pins import pin
     from flows.preflight import require_services
     from flows.progress import view

@@ -11,19 +11,22 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.serving import serving
 from pz_tsm_core.errors import Code, Problems
-from pz_tsm_core.model.product import ProductVersion
+from pz_tsm_core.model.product import ProductVersion, latest_of
 from pz_tsm_core.service import MaintenanceRequest
 from pz_tsm_core.store import Store
 
 
 @flow(name="maintain-store", persist_result=False)
 def maintain_store(request: MaintenanceRequest) -> None:
-    """Compare products with what was published, then delete what nothing needs.
+    """Promote what somebody chose, verify, then delete what nothing needs.
 
     Damage is told before anything is deleted: it may be what a repair needs.
     """
     with serving() as here:
         store = here.at.open()
+        if request.promote:
+            version = store.products.promote(request.promote)
+            get_run_logger().info("%s is %s@latest now", version, version.name)
         _verify(store, request.verify)
         if request.collect:
             _collect(store, dry_run=request.dry_run)
@@ -48,7 +51,9 @@ def _versions(store: Store, which: str) -> Iterator[ProductVersion]:
     if which == "all":
         yield from store.products.list()
     elif which == "latest":
-        yield from (store.products.get(name) for name in store.products.names())
+        for name in store.products.names():
+            if version := latest_of(store.products.versions(name)):
+                yield version
 
 
 def _collect(store: Store, *, dry_run: bool) -> None:

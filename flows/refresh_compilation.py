@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import cast
 
-from prefect import flow, runtime
+from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
+from prefect.events import emit_event
 
 from flows.order import compilation
 from flows.serving import serving
+from flows.settings import WAITS
 from flows.submission import task_runner
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.artifact import ArtifactRef
+from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import FetchRequest, RefreshRequest
 
 #: Flow and deployment that retrieve, on a machine with a way out.
@@ -25,8 +28,18 @@ def refresh_compilation(request: RefreshRequest) -> ArtifactRef:
     if request.fetch != "never":
         fetch_at_the_edge(FetchRequest(surveys=request.surveys, policy=request.fetch))
     with serving() as here:
-        made = here.make(compilation, request, candidate=True)
+        made = here.make(compilation, request, guard=request.guard)
+        if made.product.waits:
+            tell_waiting(made.product)
         return made.result
+
+
+def tell_waiting(product: ProductVersion) -> None:
+    """Say to whoever listens, such as an automation, that somebody must decide."""
+    why = [finding.words for finding in product.judgement.failed] if product.judgement else []
+    emit_event(WAITS, resource={"prefect.resource.id": f"pz-tsm.product.{product.name}"},
+               payload={"product": str(product), "reason": "; ".join(why)})
+    get_run_logger().warning("%s waits as a candidate: %s", product, "; ".join(why))
 
 
 def fetch_at_the_edge(request: FetchRequest) -> None:

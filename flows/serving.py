@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from httpx import HTTPError
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 
+from flows.attending import attended
 from flows.offering import offer
 from flows.order import Order
+from flows.seen import View, seen
 from flows.submission import Outcome, carry_out
 from pz_tsm_core.errors import TsmError
+from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.service import RefreshRequest, Site, site_here
 from pz_tsm_core.service.recipes import access_of, recipe_of
 from pz_tsm_core.service.requests import ResultRequest
@@ -30,26 +34,31 @@ class Served:
 
     site: Site
     at: StoreAt
+    view: View
 
     def make(
-        self, order: Order, request: ResultRequest | RefreshRequest, *, candidate: bool = False
+        self, order: Order, request: ResultRequest | RefreshRequest,
+        guard: GuardPolicy | None = None,
     ) -> Outcome:
         """Do what a request asks for, and hand the result over.
 
         Parameters
         ----------
-        candidate : the result waits to be judged before its name stands for it
+        guard : what must hold for the name to stand for the result
         """
         recipe = recipe_of(request, self.site, self.at.open())
-        return carry_out(order, recipe, self.at, access=access_of(request), candidate=candidate)
+        address = self.site.shown_at(recipe.output.directory)
+        return carry_out(order, recipe, self.at, self.view, access=access_of(request), guard=guard,
+                         link=lambda name: f"{address}/{quote(name)}" if address else None)
 
 
 @contextmanager
 def serving(owner: str = SERVICE) -> Iterator[Served]:
     """Work for somebody at the site that PZ_TSM_SITE names; tell afterwards what there is now."""
-    site = site_here()
-    _tag(owner)
-    yield Served(site, StoreAt(location=site.store, principal=site.principal(owner)))
+    with attended(), seen() as view:
+        site = site_here()
+        _tag(owner)
+        yield Served(site, StoreAt(location=site.store, principal=site.principal(owner)), view)
     try:
         offer(site)
     except (TsmError, PrefectException, HTTPError) as error:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from prefect.logging import get_run_logger
@@ -14,16 +15,20 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.journal import Journal
 from flows.order import Order, distinct
 from flows.pins import pin, product_kind
+from flows.seen import Link, View, nowhere
 from pz_tsm_core.errors import Problem, TsmError, printable
 from pz_tsm_core.model.artifact import Access, ArtifactRef
+from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.model.recipe import Recipe, Redshifts
+from pz_tsm_core.quality.guard import judge
 from tasks.deliver import deliver
 from tasks.fetch import fetch_task
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
 
 #: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
 AT_ONCE = max(2, min(4, os.cpu_count() or 2))
+
 
 def task_runner() -> TaskRunner[Any]:
     """Threads, which hold nothing but references: the heavy work is in Arrow and Dask."""
@@ -47,16 +52,20 @@ def carry_out(
     order: Order,
     recipe: Recipe,
     at: StoreAt,
+    view: View,
     *,
+    link: Link = nowhere,
     access: Access | None = None,
-    candidate: bool = False,
+    guard: GuardPolicy | None = None,
 ) -> Outcome:
     """Do all stages of an order inside a flow, deliver, and name the result.
 
     Parameters
     ----------
+    view : shows the run
+    link : where files of the output folder are served
     access : who may see the result under its name, if fewer than may see what is in it
-    candidate : the name does not stand for the result before it is promoted
+    guard : what must hold for the name to stand for the result; else it waits as a candidate
 
     Raises
     ------
@@ -66,7 +75,7 @@ def carry_out(
         when a stage failed in a way that no error of the catalogue tells.
     """
     store = at.open()
-    with heard_by(Journal(store, recipe.name).hear):
+    with heard_by(view.hear), heard_by(Journal(store, recipe.name).hear):
         if recipe.redshifts.fetch != "never":
             pin(recipe, store, allow_unfetched=True)  # mistakes are told before hours of transfer
             fetch_all(recipe.redshifts, at)
@@ -76,8 +85,10 @@ def carry_out(
     deliver(recipe, made, store)
     given: ArtifactRef = result.result()
     label = next(label for label, ref in made.items() if ref == given)
-    product = store.products.add(recipe.name, product_kind(recipe), made, label,
-                                 access=access, candidate=candidate)
+    product = store.products.add(
+        recipe.name, product_kind(recipe), made, label, access=access,
+        guard=partial(judge, store, made, policy=guard) if guard else None)
+    view.result(product, made, store, link)
     return Outcome(product, made)
 
 

@@ -69,6 +69,7 @@ class Code(StrEnum):
     STORE_IO = "store.io", "a disk or server that refuses: no room, no permission, no answer"
     PRODUCT_NAME = "product.name", "text that is no name of a product, or a name of another kind"
     PRODUCT_UNKNOWN = "product.unknown", "no product or version of that name for this principal"
+    PRODUCT_SUPERSEDED = "product.superseded", "a version that a newer one has passed by"
     OUTPUT_EXISTS = "output.exists", "something is there already and is not overwritten"
     OUTPUT_WRITE = "output.write", "the output folder cannot be written to"
     SERVICE_UNREACHABLE = "service.unreachable", "a service that does not answer"

@@ -33,14 +33,16 @@ def list_products(store: Store | str | Path | None = None) -> pd.DataFrame:
 
     Returns
     -------
-    One row a version: product, version, kind, rows, access, created (UTC). Where the artifact is
-    missing or damaged, so are the rows.
+    One row a version: product, version, kind, rows, access, created (UTC), candidate (whether it
+    waits to be promoted). Where the artifact is missing or damaged, so are the rows.
     """
     opened = as_store(store)
     rows = [(version.name, version.version, version.kind, _rows(opened, version),
-             str(version.access), version.created) for version in opened.products.list()]
-    table = pd.DataFrame(rows, columns=["product", "version", "kind", "rows", "access", "created"])
-    return table.astype({"version": "int64", "rows": "Int64"})
+             str(version.access), version.created, version.waits)
+            for version in opened.products.list()]
+    table = pd.DataFrame(rows, columns=["product", "version", "kind", "rows", "access", "created",
+                                        "candidate"])
+    return table.astype({"version": "int64", "rows": "Int64", "candidate": "bool"})
 
 
 def open_product(ref: str, store: Store | str | Path | None = None) -> Any:

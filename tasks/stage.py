@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
 
 from pz_tsm_core.errors import Code, TransientError
 from pz_tsm_core.model.artifact import ArtifactRef, Manifest, Principal, StageRequest, Value
+from pz_tsm_core.progress import Progress, heard_by
 from pz_tsm_core.store import Draft, Store, open_store
 from pz_tsm_core.store.faults import point
 
@@ -74,6 +75,7 @@ class StageEvent:
     Parameters
     ----------
     remarks : what a person should know of it
+    progress : how far a running stage has come, where it tells
     """
 
     label: str
@@ -82,7 +84,11 @@ class StageEvent:
     rows: int | None = None
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
+    progress: Progress | None = None
 
+
+#: A running stage tells of its progress no more often.
+EVERY_SECONDS = 0.5
 
 #: Who hears of events. Prefect's threads inherit the context of the flow that submits to them.
 listener: ContextVar[Callable[[StageEvent], None] | None] = ContextVar("listener", default=None)
@@ -96,19 +102,37 @@ def tell(event: StageEvent) -> None:
 
 @contextmanager
 def under_way(label: str, request: StageRequest) -> Iterator[Callable[[], float]]:
-    """Tell that a stage runs, and that it fails if it does; lend the clock of its seconds."""
+    """Tell that a stage runs, how far it is, and that it fails if it does; lend its clock."""
     began = time.monotonic()
 
     def seconds() -> float:
         return time.monotonic() - began
 
+    def hear(progress: Progress) -> None:
+        tell(StageEvent(label, Moment.RUNNING, request, seconds=seconds(), progress=progress))
+
     tell(StageEvent(label, Moment.RUNNING, request))
     try:
-        yield seconds
+        with heard_by(_now_and_then(hear)):
+            yield seconds
     except BaseException as error:
         moment = Moment.RETRYING if _may_pass(error) else Moment.FAILED
         tell(StageEvent(label, moment, request, seconds=seconds()))
         raise
+
+
+def _now_and_then(hear: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Let only as much through as a person can follow."""
+    told = time.monotonic() - EVERY_SECONDS
+
+    def at_times(progress: Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= EVERY_SECONDS:
+            told = now
+            hear(progress)
+
+    return at_times
 
 
 class StageTask(Generic[P]):

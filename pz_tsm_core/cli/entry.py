@@ -12,6 +12,7 @@ from typing import Any
 
 from pz_tsm_core.cli import (
     combine,
+    diff,
     dustmaps,
     fetch,
     inspect,
@@ -19,6 +20,7 @@ from pz_tsm_core.cli import (
     mock,
     new,
     products,
+    promote,
     releases,
     surveys,
 )
@@ -27,7 +29,8 @@ from pz_tsm_core.cli.help import shown
 from pz_tsm_core.errors import Code, TsmError, refuse
 
 #: Modules whose import adds their commands to `app`.
-COMMANDS = (mock, new, combine, match, inspect, surveys, releases, fetch, dustmaps, products)
+COMMANDS = (mock, new, combine, match, inspect, surveys, releases, fetch, dustmaps, products,
+            promote, diff)
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 
 from pz_tsm_core.dust import NO_MAP, coefficient_keys, get_map, map_keys
 from pz_tsm_core.errors import TsmError
-from pz_tsm_core.model.product import ProductKind, ProductVersion
+from pz_tsm_core.model.product import ProductKind, ProductVersion, latest_of
 from pz_tsm_core.model.recipe import ObjectCatalog
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.releases import find_release
@@ -71,12 +72,15 @@ class _Look:
 
     def choices(self) -> Choices:
         surveys = tuple(sorted({*survey_keys(), *own_surveys(self._site.survey_path)}))
+        compilations = self._of_kind("compilation")
         return Choices(
             {
                 "surveys": surveys,
-                "fetched": tuple(key for key in surveys if Wanted().product(key) in self._names),
-                "compilations": tuple(self._compilations()),
-                "tables": tuple(self._refs("table", without=set(surveys))),
+                "fetched": tuple(key for key in surveys if Wanted().product(key) in self._latest),
+                "compilations": (*map(_latest, compilations), *self._numbered("compilation")),
+                "candidates": tuple(map(str, self._candidates())),
+                "tables": tuple(_latest(version) for version in self._of_kind("table")
+                                if version.name not in surveys),
                 "maps": tuple(self._maps()),
                 "coefficients": coefficient_keys(),
             },
@@ -84,26 +88,21 @@ class _Look:
         )
 
     @cached_property
-    def _latest(self) -> tuple[ProductVersion, ...]:
-        """The newest version of every product."""
-        return tuple(self._store.products.get(name) for name in self._store.products.names())
+    def _latest(self) -> dict[str, ProductVersion]:
+        """What every name stands for."""
+        by_name = groupby(self._store.products.list(), lambda version: version.name)
+        found = {name: latest_of(versions) for name, versions in by_name}
+        return {name: version for name, version in found.items() if version}
 
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(version.name for version in self._latest)
+    def _of_kind(self, kind: ProductKind) -> list[ProductVersion]:
+        return [version for version in self._latest.values() if version.kind == kind]
 
-    def _compilations(self) -> Iterator[str]:
-        """The newest of each, then each version by its number."""
-        yield from self._refs("compilation")
-        for version in self._store.products.list():
-            if version.kind == "compilation":
-                yield str(version)
+    def _numbered(self, kind: ProductKind) -> Iterator[str]:
+        return (str(version) for version in self._store.products.list() if version.kind == kind)
 
-    def _refs(self, kind: ProductKind, without: frozenset[str] | set[str] = frozenset()
-              ) -> Iterator[str]:
-        for version in self._latest:
-            if version.kind == kind and version.name not in without:
-                yield f"{version.name}@latest"
+    def _candidates(self) -> Iterator[ProductVersion]:
+        for name in self._store.products.names():
+            yield from self._store.products.candidates(name)
 
     def _maps(self) -> Iterator[str]:
         """Maps whose files are there, and what needs none."""
@@ -121,6 +120,10 @@ class _Look:
                 yield key, catalog_choice(key, catalog)
             except TsmError:
                 continue
+
+
+def _latest(version: ProductVersion) -> str:
+    return f"{version.name}@latest"
 
 
 def catalog_choice(key: str, catalog: ObjectCatalog) -> CatalogChoice:

@@ -24,7 +24,10 @@ CHOICES = "choices"
 #: Key by which a field asks to stand behind those of the models that inherit it.
 LAST = "last"
 
-Kind = Literal["surveys", "fetched", "compilations", "tables", "catalogs", "maps", "coefficients"]
+Kind = Literal[
+    "surveys", "fetched", "compilations", "candidates", "tables", "catalogs", "maps",
+    "coefficients",
+]
 
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 ColumnOf = Annotated[str, StringConstraints(max_length=64)]
@@ -40,6 +43,7 @@ def one_of(kind: Kind) -> Any:
 Survey = Annotated[Name, one_of("surveys")]
 Fetched = Annotated[Name, one_of("fetched")]
 Table = Annotated[ProductRef, one_of("tables")]
+Candidate = Annotated[Literal[""] | ProductRef, one_of("candidates")]
 Compilation = Annotated[Literal[""] | ProductRef, one_of("compilations")]
 
 
@@ -212,14 +216,14 @@ class RefreshRequest(Value):
     guard: GuardPolicy = Field(
         GuardPolicy(), title="Guard",
         description="What must hold for the result to become `latest`; else it waits.")
-    promote: bool = Field(
-        default=False, title="Promote in any case",
-        description="Become `latest` whatever the guard finds: somebody has looked at the report.")
 
 
 class MaintenanceRequest(Value):
     """Room made in the store, its products compared with what was published, choices renewed."""
 
+    promote: Candidate = Field(
+        "", title="Promote", description="A candidate that becomes `latest`: somebody has looked "
+        "at its report.")
     collect: bool = Field(
         default=True, title="Delete what nothing needs",
         description="Artifacts that no product names and no running run uses.")

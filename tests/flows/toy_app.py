@@ -111,10 +111,12 @@ def toy_flow():
     from prefect import flow
 
     from flows import submission
+    from flows.seen import seen
 
     @flow(name="toy", task_runner=submission.task_runner(), persist_result=False)
     def toy(recipe: Recipe, at: StoreAt) -> ArtifactRef:
-        return submission.carry_out(order, recipe, at).result
+        with seen() as view:
+            return submission.carry_out(order, recipe, at, view).result
 
     # Toys come from nowhere and are delivered to nobody.
     submission.pin = lambda recipe, store: flows.pins.Pins()

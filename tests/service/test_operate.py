@@ -74,7 +74,7 @@ def test_one_key_gives_one_run(page, runs):
 
 
 def test_what_the_form_does_not_allow_is_refused_in_words(page):
-    refused = page.said("refused")
+    refused = page.said("wrong.json")
     assert refused.splitlines()[-1].endswith("409")
     assert "cModell" in refused
 

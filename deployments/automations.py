@@ -151,7 +151,10 @@ def _save(webhook: SecretStr) -> UUID:
 def _put(client: SyncPrefectClient, automation: AutomationCore) -> None:
     known = client.read_automations_by_name(automation.name)
     if known:
-        client.update_automation(known[0].id, automation)
+        # Only what was set is sent, without what tells kinds of triggers and actions apart.
+        whole = AutomationCore.model_validate(
+            automation.model_dump(mode="json", exclude_none=True))
+        client.update_automation(known[0].id, whole)
     else:
         client.create_automation(automation)
 

@@ -35,7 +35,7 @@ def told(rows: int | None, seconds: float = 0.0) -> str:
 
 
 class Lines:
-    """One line for every stage that is found, made, failed or tried again."""
+    """One line for every stage that is found, waited for, made, failed or tried again."""
 
     def __init__(self, write: Write) -> None:
         self._write = write

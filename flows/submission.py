@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from prefect.logging import get_run_logger
@@ -18,10 +17,10 @@ from flows.pins import pin, product_kind
 from flows.seen import Link, View, nowhere
 from pz_tsm_core.errors import Problem, TsmError, printable
 from pz_tsm_core.model.artifact import Access, ArtifactRef
-from pz_tsm_core.model.guard import GuardPolicy
+from pz_tsm_core.model.guard import GuardPolicy, Judgement
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.model.recipe import Recipe, Redshifts
-from pz_tsm_core.quality.guard import judge
+from pz_tsm_core.store import Store
 from tasks.deliver import deliver
 from tasks.fetch import fetch_task
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
@@ -87,9 +86,18 @@ def carry_out(
     label = next(label for label, ref in made.items() if ref == given)
     product = store.products.add(
         recipe.name, product_kind(recipe), made, label, access=access,
-        guard=partial(judge, store, made, policy=guard) if guard else None)
+        guard=_judged(store, made, guard) if guard else None)
     view.result(product, made, store, link)
     return Outcome(product, made)
+
+
+def _judged(
+    store: Store, made: Mapping[str, ArtifactRef], policy: GuardPolicy
+) -> Callable[[ProductVersion | None], Judgement]:
+    """How a result is held against what is the latest when it is named."""
+    from pz_tsm_core.quality.guard import judge  # its libraries take seconds
+
+    return lambda former: judge(store, made, former, policy)
 
 
 def fetch_all(redshifts: Redshifts, at: StoreAt) -> list[ArtifactRef]:

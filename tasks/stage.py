@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
@@ -36,6 +36,8 @@ FIRST_DELAY_SECONDS = 1.0
 #: A wait is drawn between the delay / 1.5 and the delay * 1.5, so that tasks do not retry in step.
 JITTER = 0.5
 
+#: What is told of a stage that waits.
+ANOTHER_MAKES = "another run makes it"
 
 #: Where, beside the artifacts, Prefect keeps its small JSON results.
 PREFECT_RESULTS = "prefect/results"
@@ -62,6 +64,7 @@ class Moment(StrEnum):
     """What can be told of a stage while a flow runs."""
 
     CACHED = "cached"  # the store has it
+    WAITING = "waiting"  # another run makes it, and this one will take what that leaves
     RUNNING = "running"
     RETRYING = "retrying"  # what failed may pass by waiting
     DONE = "done"
@@ -135,6 +138,28 @@ def _now_and_then(hear: Callable[[Progress], None]) -> Callable[[Progress], None
     return at_times
 
 
+@dataclass
+class _Course:
+    """Whether a stage has waited for another run, and whether it was made in this one."""
+
+    label: str
+    request: StageRequest
+    waited: bool = False
+    made: bool = False
+
+    def waits(self) -> None:
+        """Tell once that the stage waits."""
+        if not self.waited:
+            self.waited = True
+            tell(StageEvent(self.label, Moment.WAITING, self.request, remarks=(ANOTHER_MAKES,)))
+
+    def makes(self) -> None:
+        """Tell that a stage which has waited is made here all the same."""
+        self.made = True
+        if self.waited:
+            tell(StageEvent(self.label, Moment.RUNNING, self.request))
+
+
 class StageTask(Generic[P]):
     """A stage that can be asked for, named, run and submitted.
 
@@ -188,13 +213,17 @@ class StageTask(Generic[P]):
             tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
             return manifest
 
+        course = _Course(label, request)
+
         def fill(draft: Draft) -> None:
+            course.makes()
             self._compute(draft, store, *args, **kwargs)
             point(f"computed.{self.name}")
 
         with under_way(label, request) as seconds:
-            manifest = store.publish(request, fill)
-        tell(StageEvent(label, Moment.DONE, request, _rows(manifest), seconds()))
+            manifest = store.publish(request, fill, course.waits)
+        done = StageEvent(label, Moment.DONE, request, _rows(manifest), seconds())
+        tell(done if course.made else replace(done, moment=Moment.CACHED, seconds=0.0))
         return manifest
 
     def submit(self, at: StoreAt, *args: Any, **kwargs: Any) -> Any:

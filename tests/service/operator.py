@@ -39,11 +39,10 @@ apt-get() {
     done
 }
 make() {
-    if command make --dry-run "$@" | grep -q 'pip install'; then
-        [ -x "$checkout/.venv/bin/tsm" ]  # an environment made in another way, as by a developer
-    else
-        command make "$@"
-    fi
+    local steps
+    steps=$(command make --dry-run "$@")
+    # An environment made in another way, as by a developer, is never touched.
+    if [[ "$steps" = *venv\ --clear* ]]; then [ -x "$checkout/.venv/bin/tsm" ]; else command make "$@"; fi
 }
 """
 

@@ -42,7 +42,10 @@ make() {
     local steps
     steps=$(command make --dry-run "$@")
     # An environment made in another way, as by a developer, is never touched.
-    if [[ "$steps" = *venv\ --clear* ]]; then [ -x "$checkout/.venv/bin/tsm" ]; else command make "$@"; fi
+    case "$steps" in
+        *"venv --clear"*) [ -x "$checkout/.venv/bin/tsm" ] ;;
+        *) command make "$@" ;;
+    esac
 }
 """
 

@@ -36,7 +36,7 @@ class Tab:
     """
 
     def __init__(self, address: str) -> None:
-        self._socket = connect(address, proxy=None, max_size=None)
+        self._socket = connect(address, proxy=None, max_size=None, ping_interval=None)
         self._number = 0
         self.requests: list[str] = []
         self.complaints: list[str] = []

@@ -157,7 +157,8 @@ class Rig:
             "PREFECT_API_URL": self.url, "PREFECT_WORKER_QUERY_SECONDS": "1",
             # The server writes its pages before it shows them; other servers have their own.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.folder / "ui"),
-            "PZ_TSM_SITE": str(self.site), "no_proxy": HOST, "NO_PROXY": HOST, "PYTHONPATH": str(ROOT),
+            "PZ_TSM_SITE": str(self.site),
+            "no_proxy": HOST, "NO_PROXY": HOST, "PYTHONPATH": str(ROOT),
             "PREFECT_SERVER_DATABASE_CONNECTION_URL":
                 f"postgresql+asyncpg://{user}@{HOST}:{pg_port}/prefect"}
 

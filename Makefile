@@ -19,8 +19,9 @@ demo: $(READY)
 	@$(BIN)/tsm mock demo
 	@$(BIN)/tsm run demo/recipe.yaml --store demo/store
 
-# All that the program needs, for a service: docs/how-to/operate.md.
+# For a service (docs/how-to/operate.md), whose user may write nothing here: compiled, too.
 install: $(READY)
+	@$(BIN)/python -m compileall -q pz_tsm_core tasks flows deployments
 
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile

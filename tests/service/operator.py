@@ -24,6 +24,8 @@ PAGE = (ROOT / "docs" / "how-to" / "operate.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 #: Begins the name of whatever the test makes on the machine.
 OURS = "pz-tsm-test-"
+#: Until then the page is done, on a busy machine too; else it is shown how far it came.
+SECONDS = 420
 LOCK = Path("/var/lock/pz-tsm-operate.lock")
 SUPERVISOR, NGINX = Path("/etc/supervisor/conf.d"), Path("/etc/nginx/conf.d")
 
@@ -36,7 +38,15 @@ apt-get() {
         [[ "$word" = -* ]] || dpkg-query -W -f '${Status}' "$word" | grep -q 'ok installed'
     done
 }
-make() { command make --question "$@" > /dev/null 2>&1 || [ -x "$checkout/.venv/bin/tsm" ]; }
+make() {
+    local steps
+    steps=$(command make --dry-run "$@")
+    # An environment made in another way, as by a developer, is never touched.
+    case "$steps" in
+        *"venv --clear"*) [ -x "$checkout/.venv/bin/tsm" ] ;;
+        *) command make "$@" ;;
+    esac
+}
 """
 
 
@@ -57,13 +67,19 @@ def missing() -> list[str]:
 
 @dataclass(frozen=True)
 class Place:
-    """Names and places in the first line of the page, as the test has them."""
+    """Names and places in the first line of the page, as the test has them.
+
+    Parameters
+    ----------
+    is_known : whether the database knew the user before
+    """
 
     name: str
     user: str
     folder: Path
     web: int
     port: int
+    is_known: bool
 
     @cached_property
     def home(self) -> Path:
@@ -120,8 +136,8 @@ def followed() -> Iterator[Followed]:
     """All commands of the page carried out in their order; undone at the end."""
     with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one supervisor, one nginx for all on this machine
-        for left in {file.stem for folder in (SUPERVISOR, NGINX) for file in folder.glob(f"{OURS}*")}:
-            _take_down(left, left)  # of a test that was killed
+        for left in SUPERVISOR.glob(f"{OURS}*.conf"):
+            _leave(_place_of(left))  # of a test that was killed
         with _machine_as_it_was():
             place = _place()
             try:
@@ -147,7 +163,16 @@ def _place() -> Place:
     folder.chmod(0o755)  # for the user of the service, the database's and nginx's
     name = OURS + uuid.uuid4().hex[:8]
     for_all = _run("runuser", "-u", "nobody", "--", sys.executable, "-c", "", check=False)
-    return Place(name, name if for_all.returncode == 0 else "root", folder, _port(), _port())
+    user = name if for_all.returncode == 0 else "root"  # who can reach this Python
+    return Place(name, user, folder, _port(), _port(), is_known=_is_role(user))
+
+
+def _place_of(configuration: Path) -> Place:
+    """Where the programs of a file of supervisor's belong to."""
+    text = configuration.read_text("utf-8")
+    user, log = (re.search(rf"^{key}=(.*)$", text, re.MULTILINE)[1]  # type: ignore[index]
+                 for key in ("user", "stdout_logfile"))
+    return Place(configuration.stem, user, Path(log).parents[2], web=0, port=0, is_known=False)
 
 
 def _follow(place: Place) -> dict[str, str]:
@@ -162,8 +187,9 @@ def _follow(place: Place) -> dict[str, str]:
     script = place.folder / "page.sh"
     script.write_text(PROLOGUE + "".join(f"{block}echo {mark}\n" for block in blocks), "utf-8")
     done = subprocess.run(
-        ["bash", script], cwd=place.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=420, check=False, env=_environment())
+        ["timeout", "--kill-after=5", str(SECONDS), "bash", script], cwd=place.folder, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        env=_environment())
     said = done.stdout.split(f"{mark}\n")
     assert done.returncode == 0, f"{blocks[len(said) - 1]}\n{said[-1]}\n{place.log()}"
     return dict(zip(BLOCKS, said, strict=False))
@@ -177,35 +203,34 @@ def _environment() -> dict[str, str]:
 
 def _leave(place: Place) -> None:
     """Undo all of it, and find nothing left."""
-    _take_down(place.name, place.user)
-    for each in (left := place.processes):  # runs that had begun, and outlive their worker
+    _run("supervisorctl", "stop", f"{place.name}:*", check=False)
+    left = place.processes  # runs that had begun, and outlive their worker
+    for each in left:
         with suppress(psutil.Error):
             each.kill()
     psutil.wait_procs(left, timeout=30)
-    _drop(place.name, place.user)
-    shutil.rmtree(place.folder)
+    _run("runuser", "-u", "postgres", "--", "dropdb", "--if-exists", "--force", place.name)
+    if not place.is_known:
+        _run("runuser", "-u", "postgres", "--", "dropuser", "--if-exists", place.user)
+    if place.user == place.name:
+        _run("userdel", place.user, check=False)
+    shutil.rmtree(place.folder, ignore_errors=True)
+    (NGINX / f"{place.name}.conf").unlink(missing_ok=True)
+    _run("nginx", "-s", "reload", check=False)
+    (SUPERVISOR / f"{place.name}.conf").unlink(missing_ok=True)  # by which it is found: the last
+    _run("supervisorctl", "update", check=False)
     assert place.processes == []
     assert [port for port in (place.web, place.port) if _answers(port)] == []
     assert place.name not in _run("supervisorctl", "avail", check=False).stdout
-    assert place.name not in _psql("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles")
+    assert place.name not in _psql("SELECT datname FROM pg_database")
+    assert _is_role(place.user) == place.is_known
     assert place.name not in Path("/etc/passwd").read_text("utf-8")
+    assert not place.folder.exists()
 
 
-def _take_down(name: str, user: str) -> None:
-    """Stop the programs and forget them."""
-    _run("supervisorctl", "stop", f"{name}:*", check=False)
-    (SUPERVISOR / f"{name}.conf").unlink(missing_ok=True)
-    (NGINX / f"{name}.conf").unlink(missing_ok=True)
-    _run("supervisorctl", "update", check=False)
-    _run("nginx", "-s", "reload", check=False)
-
-
-def _drop(name: str, user: str) -> None:
-    """Remove database and user."""
-    for words in (("dropdb", "--if-exists", "--force", name), ("dropuser", "--if-exists", user)):
-        _run("runuser", "-u", "postgres", "--", *words)
-    if user != "root":
-        _run("userdel", user)
+def _is_role(user: str) -> bool:
+    """Whether the database knows somebody of this name."""
+    return user in _psql("SELECT rolname FROM pg_roles").split()
 
 
 def _psql(query: str) -> str:

@@ -20,9 +20,11 @@ SiteFile = Annotated[
 
 
 def deploy(site: SiteFile) -> None:
-    """Set a service up at the Prefect server in PREFECT_API_URL, or renew it.
+    """Set a service up at its Prefect server, or renew it.
 
-    Doing it twice does no harm; schedules that somebody paused stay paused.
+    The server is the one in PREFECT_API_URL. Doing it twice does no harm; schedules that somebody
+    paused stay paused. PZ_TSM_WEBHOOK, or the file in PZ_TSM_WEBHOOK_FILE, holds the address that
+    is told of what waits for a person.
     """
     from flows.preflight import require_server
     from flows.settings import QUIET

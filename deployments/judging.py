@@ -2,7 +2,7 @@
 
 A Prefect server that starts while its database is away for a moment answers from then on, and its
 automations are deaf: the part of it that listens has ended, and nobody starts it again. So it is
-asked to notice something. Exit code 1 means: start the server anew.
+asked to notice something. Exit code 1 means: start the server anew; 2, that nothing can be said.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from deployments.automations import ASKED, NOTICES
 SECONDS = 60.0
 
 
-def judges(client: SyncPrefectClient, seconds: float = SECONDS) -> bool:
-    """Ask a server to notice an event; say whether it does so in time."""
+def judges(client: SyncPrefectClient, seconds: float = SECONDS) -> bool | None:
+    """Ask a server to notice an event; whether it does in time; None if never told to."""
     known = client.read_automations_by_name(NOTICES)
     if not known:
-        return False
+        return None
     began, end = datetime.now(UTC), time.monotonic() + seconds
     noticed = EventFilter(
         occurred=EventOccurredFilter(since=began, until=began + timedelta(hours=1)),
@@ -57,12 +57,12 @@ def _has(client: SyncPrefectClient, wanted: EventFilter) -> bool:
 
 
 def main() -> int:
-    """Exit code: 0 when the server acts on what it hears, 1 when it must be started anew."""
+    """Exit code: 0 when the server acts on what it hears, 1 when not, 2 when none answers."""
     try:
         with get_client(sync_client=True) as client:
-            return 0 if judges(client) else 1
+            return {True: 0, False: 1, None: 2}[judges(client)]
     except httpx.HTTPError:
-        return 1
+        return 2
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, l
 from pz_tsm_core.cli.promote import judged, promotion, state
 from pz_tsm_core.cli.table import print_table
 from pz_tsm_core.errors import Code, printable, refuse
-from pz_tsm_core.model.product import latest_of
 
 if TYPE_CHECKING:
     from pz_tsm_core.model.product import ProductVersion
@@ -108,6 +107,8 @@ def show(
     right: RightOption = None,
 ) -> None:
     """Say what a product is, what it rests on, and how to use it."""
+    from pz_tsm_core.model.product import latest_of
+
     at = opened(store, principal, right)
     version = at.products.get(ref)
     rests_on = list(_rests_on(at, version))
@@ -166,6 +167,8 @@ def withdraw(
     right: RightOption = None,
 ) -> None:
     """Hand a version out no more; its number is never used again."""
+    from pz_tsm_core.model.product import latest_of
+
     at = opened(store, principal, right)
     version = at.products.withdraw(ref)
     versions = at.products.versions(version.name)

@@ -14,7 +14,6 @@ from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, opened
 from pz_tsm_core.errors import printable
-from pz_tsm_core.model.product import latest_of
 
 if TYPE_CHECKING:
     from pz_tsm_core.model.product import ProductVersion
@@ -31,6 +30,8 @@ def promote(
     right: RightOption = None,
 ) -> None:
     """Let a version that waits as a candidate become the latest."""
+    from pz_tsm_core.model.product import latest_of
+
     at = opened(store, principal, right)
     former = latest_of(at.products.versions(ref.partition("@")[0]))
     version = at.products.promote(ref)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
 from pz_tsm_core.model.artifact import PUBLIC, Access
-from pz_tsm_core.model.document import Document, parse_document
+from pz_tsm_core.model.document import Document, Loc, parse_document
 from pz_tsm_core.model.photometry import BANDS
 from pz_tsm_core.model.product import split_ref
 from pz_tsm_core.model.recipe import Recipe
@@ -17,6 +18,7 @@ from pz_tsm_core.propose import columns_of_product
 from pz_tsm_core.recipes import build_recipe
 from pz_tsm_core.service.choices import catalog_choice
 from pz_tsm_core.service.requests import (
+    REGION,
     CombineChoice,
     PhotometryChoice,
     RefreshRequest,
@@ -29,8 +31,10 @@ from pz_tsm_core.store import Store
 
 Content = dict[str, Any]
 
-#: What a person may not say in `more`: the service says it.
-_OURS = ("schema", "name", "output", "cluster")
+#: What the service says, and nobody else.
+_OURS = frozenset({"schema", "name", "output", "cluster", "catalog"})
+#: What would reach into the files of the machine, or past the rights to them, wherever it stands.
+_REACHING = frozenset({"file", "definition", "survey_path", "path", "directory", "access"})
 
 
 def recipe_of(request: ResultRequest | RefreshRequest, site: Site, store: Store) -> Recipe:
@@ -152,12 +156,29 @@ def _more(text: str) -> Document:
     """What a person adds to the form, in the words of a recipe."""
     more = parse_document(text, "request.more")
     problems = Problems()
-    for key in set(_OURS) & set(more.content):
-        problems.add(Code.RECIPE_BAD_VALUE, more.where((key,)), found=f"`{key}`",
-                     expected="keys that the form and the service leave open",
-                     remedy="leave it out")
+    for loc, value in _places(more.content, ()):
+        ours = len(loc) == 1 and loc[0] in _OURS
+        if ours or loc[-1] in _REACHING:
+            problems.add(Code.RECIPE_BAD_VALUE, more.where(loc), found=f"`{loc[-1]}`",
+                         expected="keys that the form and the service leave open",
+                         remedy="leave it out; tables enter through `tsm put`, as `product`")
+        elif loc[-1] == "region" and not re.fullmatch(REGION, str(value)):
+            problems.add(Code.RECIPE_BAD_VALUE, more.where(loc), found=repr(value),
+                         expected="a field, or `cone` or `box` with numbers", remedy="correct it")
     problems.raise_if_any()
     return more
+
+
+def _places(value: Any, loc: Loc) -> Iterator[tuple[Loc, Any]]:
+    """Every key of nested mappings and lists, with its value."""
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for key, inner in items:
+        yield (*loc, key), inner
+        yield from _places(inner, (*loc, key))
 
 
 def _laid_over(below: Any, above: Any) -> Any:

@@ -34,6 +34,9 @@ ColumnOf = Annotated[str, StringConstraints(max_length=64)]
 
 LOCAL = "local"
 
+#: A part of the sky, in words: in a recipe it may also be a file, which nobody reads from afar.
+REGION = r"^([a-z0-9][a-z0-9_]{0,30}|(cone|box)( [-+]?[0-9]+(\.[0-9]*)?){3,4})$"
+
 
 def one_of(kind: Kind) -> Any:
     """Mark a field whose values are things that the service has."""
@@ -194,8 +197,8 @@ class FetchRequest(Value):
     """Surveys, brought into the store from where they are published."""
 
     surveys: tuple[Survey, ...] = Field(min_length=1, title="Surveys")
-    region: str | None = Field(
-        None, title="Region", min_length=1,
+    region: Annotated[str, StringConstraints(pattern=REGION)] | None = Field(
+        None, title="Region",
         description="A field, `cone RA DEC RADIUS` or `box RA RA DEC DEC` [deg]; else all of it.")
     rows: int | None = Field(None, gt=0, title="Rows", description="At most so many, for a trial.")
     service: Name | None = Field(

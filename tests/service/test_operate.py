@@ -169,7 +169,7 @@ def test_a_mistake_in_the_settings_is_told_without_them(service):
 def test_both_ways_to_start_the_service_start_the_same():
     supervisor = (ROOT / "infra/supervisor/pz-tsm.conf").read_text("utf-8")
     systemd = "".join((ROOT / f"infra/systemd/pz-tsm-{part}.service").read_text("utf-8")
-                      for part in ("server", "worker"))
+                      for part in ("server", "worker", "judge"))
     commands = re.findall(r"^command=(.*)$", supervisor, re.MULTILINE)
     assert re.findall(r"^ExecStart=(.*)$", systemd, re.MULTILINE) == commands
     placeholders = set(re.findall(r"@\w+@", supervisor + systemd))

@@ -3,7 +3,7 @@ import pytest
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import Access
 from pz_tsm_core.products import put
-from pz_tsm_core.service import RefreshRequest, TrainingSetRequest
+from pz_tsm_core.service import FetchRequest, RefreshRequest, TrainingSetRequest
 from pz_tsm_core.service.recipes import access_of, recipe_of
 
 MINE = {"name": "mine", "tables": [{"table": "my_redshifts@latest"}],
@@ -65,11 +65,33 @@ def test_all_mistakes_are_told_at_once(site, store) -> None:
         Code.PRODUCT_UNKNOWN, Code.PRODUCT_UNKNOWN, Code.CATALOG_INVALID, Code.RECIPE_BAD_VALUE]
 
 
-@pytest.mark.parametrize("key", ["schema: 1", "name: x", "output: {}", "cluster: {workers: 64}"])
-def test_what_the_service_decides_cannot_be_said_in_more(key, site, store) -> None:
+@pytest.mark.parametrize("said", [
+    "schema: 1", "name: x", "output: {formats: [hdf5]}", "cluster: {workers: 64}",
+    "catalog: {access: {kind: public}}", "redshifts: {survey_path: /srv}",
+    "redshifts: {tables: [{name: x, file: /etc/passwd, columns: {ra: a, dec: b, z: c}}]}",
+    "redshifts: {surveys: [{survey: vandels, product: vandels, access: {kind: public}}]}",
+    "redshifts: {surveys: [{definition: /srv/private/x.yaml}]}",
+    "redshifts: {surveys: [{survey: vandels, region: /etc/passwd}]}",
+    "photometry: {dereddening: {directory: /srv}}",
+])
+def test_nothing_in_more_reaches_files_or_past_rights(said, site, store) -> None:
     with pytest.raises(TsmError) as told:
-        recipe_of(asked(more=key), site, store)
-    assert told.value.problems[0].where.startswith("request.more line 1")
+        recipe_of(asked(more=said), site, store)
+    assert {problem.code for problem in told.value.problems} == {Code.RECIPE_BAD_VALUE}
+    assert all(problem.where.startswith("request.more line 1") for problem in told.value.problems)
+
+
+@pytest.mark.parametrize(("region", "sound"), [
+    ("ecdfs", True), ("cone 53.16 -28.1 0.5", True), ("box 10 20 -5 5", True),
+    ("/etc/passwd", False), ("../moc.fits", False), ("cone 1 2", False), ("", False),
+])
+def test_a_region_is_words_and_no_file(region, sound) -> None:
+    try:
+        FetchRequest(surveys=("vandels",), region=region)
+    except ValueError:
+        assert not sound
+    else:
+        assert sound
 
 
 def test_what_is_private_goes_where_no_server_shows_it(site, store, mock_sky) -> None:

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
 
 from pz_tsm_core.errors import Code, TransientError
@@ -184,6 +185,7 @@ class StageTask(Generic[P]):
         self._request, self._compute, self._label = request, compute, label
         self._retries, self._first_delay_seconds = retries, first_delay_seconds
         self._parameters = list(inspect.signature(compute).parameters.values())[2:]
+        self._kept: dict[Path, Task[..., ArtifactRef]] = {}
         self._request_names = tuple(inspect.signature(request).parameters)
         if stray := set(self._request_names) - {parameter.name for parameter in self._parameters}:
             raise TypeError(f"request of {self.name} takes {stray}, which its compute does not")
@@ -231,10 +233,17 @@ class StageTask(Generic[P]):
 
         Futures of other stages may stand wherever a parameter is an `ArtifactRef`, also in lists.
         """
-        # The records lie in the store that they speak of, whatever the settings of a worker say;
-        # a path is the one form of storage that Prefect takes without a saved block.
-        task = self.task.with_options(result_storage=at.open().beside(PREFECT_RESULTS))
-        return task.submit(*args, at=at, **kwargs)
+        return self._kept_in(at.open().beside(PREFECT_RESULTS)).submit(*args, at=at, **kwargs)
+
+    def _kept_in(self, records: Path) -> Task[..., ArtifactRef]:
+        """The task whose records lie in the store that they speak of, whatever a worker's settings.
+
+        A path is the one form of storage that Prefect takes without a saved block. It reads the
+        source of a task whenever one is made, so that one is made once.
+        """
+        if records not in self._kept:
+            self._kept[records] = self.task.with_options(result_storage=records)
+        return self._kept[records]
 
     @cached_property
     def task(self) -> Task[..., ArtifactRef]:

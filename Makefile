@@ -12,12 +12,16 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: demo test lint coverage prove rail bench-mock bench-rules bench-report bench-fetch bench-combine bench-combine-30m bench-match pictures survey-page lock clean
+.PHONY: demo install test lint coverage prove rail bench-mock bench-rules bench-report bench-fetch bench-combine bench-combine-30m bench-match bench-service pictures survey-page lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
 	@$(BIN)/tsm mock demo
 	@$(BIN)/tsm run demo/recipe.yaml --store demo/store
+
+# For a service (docs/how-to/operate.md), whose user may write nothing here: compiled, too.
+install: $(READY)
+	@$(BIN)/python -m compileall -q pz_tsm_core tasks flows deployments
 
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
@@ -81,6 +85,10 @@ bench-combine-30m: $(READY)
 # files to training set, and 25,000 partitions.
 bench-match: $(READY)
 	@$(BIN)/python bench/match.py
+
+# What Prefect adds: a thousand cached stages, and the demo.
+bench-service: $(READY)
+	@$(BIN)/python bench/service.py
 
 # The picture of the README, from a finished demo.
 pictures: demo

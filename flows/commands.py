@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pz_tsm_core.changes import tell_changed
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.options import (
     PrincipalOption,
@@ -46,7 +47,8 @@ def run(
 ) -> None:
     """Make what a recipe asks for; what is there already is kept."""
     from flows.closing import closing
-    from flows.local_run import leave_on_interrupt, run_here
+    from flows.leaving import leave_on_interrupt
+    from flows.local_run import run_here
     from flows.pins import pin
     from flows.preflight import require_services
     from flows.progress import view
@@ -59,6 +61,7 @@ def run(
         typer.echo("starting; a private Prefect server takes some seconds")
     with closed_after(view(typer.echo)) as shown, leave_on_interrupt(shown.close):
         given = run_here(wanted, at, shown.hear)
+    tell_changed(at.open())
     product = version_of(given, at.open().products.versions(wanted.name))
     typer.echo(closing(wanted, product, _again(recipe, store, principal, right)))
 

@@ -8,40 +8,21 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.submission import LOCAL, fetch_all, task_runner
-from pz_tsm_core.model.artifact import ArtifactRef, Principal
+from flows.serving import serving
+from flows.submission import fetch_all, heard_by, task_runner
+from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.recipe import Redshifts
-from pz_tsm_core.model.retrieval import FetchPolicy
-from pz_tsm_core.store import default_location
-from tasks.stage import StoreAt
+from pz_tsm_core.service import FetchRequest
 
 
-@flow(task_runner=task_runner(), persist_result=False)
-def fetch_surveys(  # noqa: PLR0917 - Prefect calls it by keywords
-    surveys: list[str],
-    region: str | None = None,
-    rows: int | None = None,
-    service: str | None = None,
-    policy: FetchPolicy = "if-changed",
-    survey_path: str | None = None,
-    store: str | None = None,
-    principal: Principal = LOCAL,
-) -> list[ArtifactRef]:
-    """Have surveys in the store as their sources have them; give the artifact of each.
-
-    Parameters
-    ----------
-    surveys : keys of the registry, or of `survey_path`
-    region : as in a recipe; by default the whole catalogues
-    rows : at most so many, for a trial
-    service : one of those that give the surveys; by default the first of each
-    policy : when to ask the sources
-    survey_path : folder of definitions of one's own, where the worker finds it
-    store : where it is; by default PZ_TSM_STORE of the worker
-    """
-    entries = [{"survey": key, "region": region, "rows": rows, "service": service}
-               for key in dict.fromkeys(surveys)]
-    redshifts = checked(Redshifts, surveys=entries, survey_path=survey_path, fetch=policy)
-    at = StoreAt(location=store or default_location(), principal=principal)
-    return fetch_all(redshifts, at)
+@flow(name="fetch-surveys", task_runner=task_runner(), persist_result=False)
+def fetch_surveys(request: FetchRequest) -> list[ArtifactRef]:
+    """Have surveys in the store as their sources have them; give the artifact of each."""
+    entries = [{"survey": key, **request.model_dump(include={"region", "rows", "service"})}
+               for key in dict.fromkeys(request.surveys)]
+    with serving() as here:
+        redshifts = checked(Redshifts, surveys=entries, survey_path=here.site.survey_path,
+                            fetch=request.policy)
+        with heard_by(here.view.hear):
+            return fetch_all(redshifts, here.at)

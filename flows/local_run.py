@@ -7,14 +7,13 @@ does not import it: the environment is made first, then Prefect is imported wher
 from __future__ import annotations
 
 import os
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from flows.leaving import GRACE_SECONDS
 from flows.private_server import Server, private_server
+from flows.seen import watched
 from flows.settings import PLAIN_RESULTS, QUIET
 from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.recipe import Recipe
@@ -22,9 +21,6 @@ from tasks.stage import PREFECT_RESULTS, StageEvent, StoreAt, listener
 
 if TYPE_CHECKING:
     from prefect import Flow
-
-#: An interrupted run gives Prefect this long to tell its server; then it ends in any case.
-GRACE_SECONDS = 2.0
 
 
 def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) -> ArtifactRef:
@@ -43,13 +39,14 @@ def run_here(recipe: Recipe, at: StoreAt, hear: Callable[[StageEvent], None]) ->
         # Whatever Prefect keeps lies beside the artifacts, not in somebody's home.
         os.environ.setdefault("PREFECT_LOCAL_STORAGE_PATH", str(at.open().beside(PREFECT_RESULTS)))
         os.environ.update(server.environment if server else {})
-        flow = _flow_for(recipe)  # while the server gets ready
+        flow = _flow()  # while the server gets ready
         if server:
             server.ready()
+            stack.callback(watched.reset, watched.set(False))  # it serves no pages
             stack.enter_context(_no_heartbeat())
             stack.callback(_send_what_waits)
         listener.set(hear)
-        return flow(recipe, store=at.location, principal=at.principal)
+        return flow(recipe, at)
 
 
 def _server(at: StoreAt, stack: ExitStack) -> Server | None:
@@ -58,14 +55,10 @@ def _server(at: StoreAt, stack: ExitStack) -> Server | None:
     return stack.enter_context(private_server(at.open().beside("prefect")))
 
 
-def _flow_for(recipe: Recipe) -> Flow[..., ArtifactRef]:
-    if recipe.catalog:
-        from flows.make_training_set import make_training_set
+def _flow() -> Flow[..., ArtifactRef]:
+    from flows.recipe_run import recipe_run
 
-        return make_training_set
-    from flows.compile_redshifts import compile_redshifts
-
-    return compile_redshifts
+    return recipe_run
 
 
 @contextmanager
@@ -85,36 +78,3 @@ def _send_what_waits() -> None:
     from prefect.events.worker import EventsWorker
 
     EventsWorker.drain_all(timeout=GRACE_SECONDS)
-
-
-@contextmanager
-def leave_on_interrupt(farewell: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C or SIGTERM end the process within seconds, whatever its threads are doing.
-
-    A thread that computes cannot be interrupted, and Python waits for all of them at its end. The
-    store is whole at any moment, and private server and Dask workers die with their parent; so
-    there is nothing to wait for but Prefect's word to its server.
-    """
-    # Prefect puts its own handler in place of any other; signals reach this pipe all the same.
-    arriving, sending = os.pipe()
-    os.set_blocking(sending, False)
-    previous = signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
-    threading.Thread(target=_leave, args=(arriving, farewell), daemon=True).start()
-    try:
-        yield
-    except KeyboardInterrupt:
-        os._exit(128 + signal.SIGINT)
-    finally:
-        signal.set_wakeup_fd(previous)
-        os.close(sending)
-
-
-def _leave(arriving: int, farewell: Callable[[], None]) -> None:
-    """Wait for a signal that ends the process, and see to it that it does."""
-    while number := os.read(arriving, 1):
-        if number[0] in (signal.SIGINT, signal.SIGTERM):
-            farewell()
-            os.write(2, b"interrupted; what is finished stays: the same command goes on there\n")
-            time.sleep(GRACE_SECONDS)
-            os._exit(128 + number[0])
-    os.close(arriving)

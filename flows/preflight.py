@@ -6,7 +6,7 @@ import os
 import socket
 from urllib.parse import urlsplit
 
-from pz_tsm_core.errors import Code, Problem, Problems, TransientError
+from pz_tsm_core.errors import Code, Problem, Problems, TransientError, refuse
 from pz_tsm_core.model.policy import ClusterPolicy
 
 SECONDS = 5.0
@@ -31,6 +31,23 @@ def require_services(cluster: ClusterPolicy) -> None:
             )])
     if problems.found:
         raise TransientError(*problems.found)
+
+
+def require_server() -> str:
+    """Address of the Prefect server that PREFECT_API_URL names, and that answers.
+
+    Raises
+    ------
+    TsmError
+        `site.missing` without the variable; `service.unreachable`.
+    """
+    address = os.environ.get("PREFECT_API_URL", "")
+    if not address:
+        raise refuse(Code.SITE_MISSING, "PREFECT_API_URL", found="no such variable",
+                     expected="the address of a Prefect server, as http://127.0.0.1:4200/api",
+                     remedy="start one (`prefect server start`) and set the variable")
+    require_services(ClusterPolicy())
+    return address
 
 
 def _silence(address: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol
 
 from pz_tsm_core.errors import printable
 from tasks.stage import Moment, StageEvent
@@ -35,7 +35,7 @@ def told(rows: int | None, seconds: float = 0.0) -> str:
 
 
 class Lines:
-    """One line for every stage that is found, made, failed or tried again."""
+    """One line for every stage that is found, waited for, made, failed or tried again."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
@@ -59,16 +59,23 @@ class Lines:
 
 
 class Bars:
-    """One bar for every stage that has begun."""
+    """One bar for every stage that has begun; it fills where the stage tells how far it is."""
 
     def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self._progress = Progress(
             TextColumn("{task.fields[moment]:<9}"),
             TextColumn("{task.description:<32}"),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
             TextColumn("{task.fields[told]}"),
         )
         self._lock = Lock()
@@ -84,12 +91,7 @@ class Bars:
                 self._bars[event.label] = self._progress.add_task(
                     event.label, total=None, moment="", told=""
                 )
-            finished = event.moment in (Moment.CACHED, Moment.DONE)
-            self._progress.update(
-                TaskID(self._bars[event.label]),
-                total=1 if finished else None, completed=1 if finished else 0,
-                moment=event.moment.value, told=told(event.rows),
-            )
+            self._progress.update(TaskID(self._bars[event.label]), **_bar(event))
             for remark in event.remarks:  # they stay above all bars
                 self._progress.console.print(printable(f"{event.label}: {remark}"),
                                              markup=False, highlight=False)
@@ -97,3 +99,14 @@ class Bars:
     def close(self) -> None:
         """Stop moving; the bars stay to be read."""
         self._progress.stop()
+
+
+def _bar(event: StageEvent) -> dict[str, Any]:
+    """How the bar of a stage stands after an event."""
+    total, completed = None, 0
+    if event.moment in (Moment.CACHED, Moment.DONE):
+        total, completed = 1, 1
+    elif event.progress:
+        total, completed = event.progress.total, event.progress.done
+    return {"total": total, "completed": completed, "moment": event.moment.value,
+            "told": str(event.progress or told(event.rows))}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from prefect.logging import get_run_logger
@@ -13,9 +14,13 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.journal import Journal
 from flows.order import Order, distinct
 from flows.pins import pin, product_kind
+from flows.seen import Link, View, nowhere
 from pz_tsm_core.errors import Problem, TsmError, printable
-from pz_tsm_core.model.artifact import ArtifactRef, Principal
+from pz_tsm_core.model.artifact import Access, ArtifactRef
+from pz_tsm_core.model.guard import GuardPolicy, Judgement
+from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.model.recipe import Recipe, Redshifts
+from pz_tsm_core.store import Store
 from tasks.deliver import deliver
 from tasks.fetch import fetch_task
 from tasks.stage import StageEvent, StageTask, StoreAt, listener
@@ -23,16 +28,43 @@ from tasks.stage import StageEvent, StageTask, StoreAt, listener
 #: Stages that run at once. Dask and Arrow bring threads of their own; these mostly wait for them.
 AT_ONCE = max(2, min(4, os.cpu_count() or 2))
 
-LOCAL = Principal()
-
 
 def task_runner() -> TaskRunner[Any]:
     """Threads, which hold nothing but references: the heavy work is in Arrow and Dask."""
     return ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
-def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
-    """Do all stages of an order inside a flow, deliver, and name the result; give its artifact.
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave: all that it made, by label, and the name under which the result stands."""
+
+    product: ProductVersion
+    made: dict[str, ArtifactRef]
+
+    @property
+    def result(self) -> ArtifactRef:
+        """The artifact that is handed out."""
+        return self.product.ref
+
+
+def carry_out(
+    order: Order,
+    recipe: Recipe,
+    at: StoreAt,
+    view: View,
+    *,
+    link: Link = nowhere,
+    access: Access | None = None,
+    guard: GuardPolicy | None = None,
+) -> Outcome:
+    """Do all stages of an order inside a flow, deliver, and name the result.
+
+    Parameters
+    ----------
+    view : shows the run
+    link : where files of the output folder are served
+    access : who may see the result under its name, if fewer than may see what is in it
+    guard : what must hold for the name to stand for the result; else it waits as a candidate
 
     Raises
     ------
@@ -42,7 +74,7 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
         when a stage failed in a way that no error of the catalogue tells.
     """
     store = at.open()
-    with heard_by(Journal(store, recipe.name).hear):
+    with heard_by(view.hear), heard_by(Journal(store, recipe.name).hear):
         if recipe.redshifts.fetch != "never":
             pin(recipe, store, allow_unfetched=True)  # mistakes are told before hours of transfer
             fetch_all(recipe.redshifts, at)
@@ -52,8 +84,20 @@ def carry_out(order: Order, recipe: Recipe, at: StoreAt) -> ArtifactRef:
     deliver(recipe, made, store)
     given: ArtifactRef = result.result()
     label = next(label for label, ref in made.items() if ref == given)
-    store.products.add(recipe.name, product_kind(recipe), made, label)
-    return given
+    product = store.products.add(
+        recipe.name, product_kind(recipe), made, label, access=access,
+        guard=_judged(store, made, guard) if guard else None)
+    view.result(product, made, store, link)
+    return Outcome(product, made)
+
+
+def _judged(
+    store: Store, made: Mapping[str, ArtifactRef], policy: GuardPolicy
+) -> Callable[[ProductVersion | None], Judgement]:
+    """How a result is held against what is the latest when it is named."""
+    from pz_tsm_core.quality.guard import judge  # its libraries take seconds
+
+    return lambda former: judge(store, made, former, policy)
 
 
 def fetch_all(redshifts: Redshifts, at: StoreAt) -> list[ArtifactRef]:

@@ -69,6 +69,7 @@ class Code(StrEnum):
     STORE_IO = "store.io", "a disk or server that refuses: no room, no permission, no answer"
     PRODUCT_NAME = "product.name", "text that is no name of a product, or a name of another kind"
     PRODUCT_UNKNOWN = "product.unknown", "no product or version of that name for this principal"
+    PRODUCT_SUPERSEDED = "product.superseded", "a version that a newer one has passed by"
     OUTPUT_EXISTS = "output.exists", "something is there already and is not overwritten"
     OUTPUT_WRITE = "output.write", "the output folder cannot be written to"
     SERVICE_UNREACHABLE = "service.unreachable", "a service that does not answer"
@@ -81,6 +82,8 @@ class Code(StrEnum):
     SOURCE_NONE = "source.none", "a survey that no service gives, or not the one asked for"
     SOURCE_MISSING = "source.missing", "a survey that the store lacks, and nobody may fetch now"
     SOURCE_CHANGED = "source.changed", "a catalogue that no longer is what its definition says"
+    SITE_MISSING = "site.missing", "a service that nobody has described, or that does not answer"
+    SITE_INVALID = "site.invalid", "a description of a service against its schema"
     INTERNAL = "internal", "a failure that no other code tells: a mistake of ours"
     APPLICATION_MISSING = "application.missing", "the library alone, without flows and tasks"
 

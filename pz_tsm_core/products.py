@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from pz_tsm_core.changes import tell_changed
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.frames import like
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef
@@ -32,14 +33,16 @@ def list_products(store: Store | str | Path | None = None) -> pd.DataFrame:
 
     Returns
     -------
-    One row a version: product, version, kind, rows, access, created (UTC). Where the artifact is
-    missing or damaged, so are the rows.
+    One row a version: product, version, kind, rows, access, created (UTC), candidate (whether it
+    waits to be promoted). Where the artifact is missing or damaged, so are the rows.
     """
     opened = as_store(store)
     rows = [(version.name, version.version, version.kind, _rows(opened, version),
-             str(version.access), version.created) for version in opened.products.list()]
-    table = pd.DataFrame(rows, columns=["product", "version", "kind", "rows", "access", "created"])
-    return table.astype({"version": "int64", "rows": "Int64"})
+             str(version.access), version.created, version.waits)
+            for version in opened.products.list()]
+    table = pd.DataFrame(rows, columns=["product", "version", "kind", "rows", "access", "created",
+                                        "candidate"])
+    return table.astype({"version": "int64", "rows": "Int64", "candidate": "bool"})
 
 
 def open_product(ref: str, store: Store | str | Path | None = None) -> Any:
@@ -101,7 +104,9 @@ def put(
     chosen = {"table": table} if table is not None else {}
     request = PUT.request(data={"file": before}, policy=chosen, access=access)
     ref = opened.publish(request, fill).ref
-    return opened.products.add(named, "table", {PUT.name: ref}, PUT.name)
+    version = opened.products.add(named, "table", {PUT.name: ref}, PUT.name)
+    tell_changed(opened)
+    return version
 
 
 def name_for(path: Path, table: str | None = None) -> str:

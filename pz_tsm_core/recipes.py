@@ -46,8 +46,21 @@ def load_recipe(path: str | Path) -> Recipe:
         with every mistake at once: unknown keys and values, surveys, releases, flux types and
         bands, and files that are not there.
     """
-    document = read_document(Path(path))
-    root = Path(path).resolve().parent
+    return build_recipe(read_document(Path(path)), Path(path).resolve().parent)
+
+
+def build_recipe(document: Document, root: Path) -> Recipe:
+    """The recipe that a document describes, whole and checked.
+
+    Parameters
+    ----------
+    root : where relative paths in it start
+
+    Raises
+    ------
+    TsmError
+        as `load_recipe`
+    """
     try:
         recipe = resolve_paths(build(Recipe, document), root)
     except TsmError as error:

@@ -10,6 +10,7 @@ from pz_tsm_core.model.pins import DustPin
 from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.stages import CORRECT
 from pz_tsm_core.store import Draft, Store
+from tasks.rows import rows_of
 from tasks.stage import stage_task
 
 
@@ -43,7 +44,7 @@ def correct(
     from pz_tsm_core.ops.selection import require_rows
 
     account = Account()
-    batches = store.batches(matches, "matches")
+    batches = rows_of(store, matches, "matches")
     draft.write_table("corrected", correct_batches(
         batches, release, policy, open_dust(dust.choice), account=account))
     require_rows("photometry", account.taken, account.given, account.dropped)

@@ -8,6 +8,7 @@ from pz_tsm_core.model.release import Release
 from pz_tsm_core.model.schema import object_column
 from pz_tsm_core.model.stages import EXPORT
 from pz_tsm_core.store import Draft, Store
+from tasks.rows import rows_of
 from tasks.stage import stage_task
 
 #: Name of the files, before `.parquet` or `_PART.hdf5`.
@@ -37,7 +38,7 @@ def export(
     from pz_tsm_core.export.rail import rail_names, write_rail
 
     schema = store.schema(training_set, "training_set")
-    batches = store.batches(training_set, "training_set")
+    batches = rows_of(store, training_set, "training_set")
     if "parquet" in output.formats:
         draft.write_table(STEM, batches, schema)
     else:
@@ -45,7 +46,7 @@ def export(
     if "hdf5" in output.formats:
         counts = write_rail(
             {part: draft.directory / f"{STEM}_{part}.hdf5" for part in split.fractions},
-            store.batches(training_set, "training_set"),
+            rows_of(store, training_set, "training_set"),
             schema,
             names=rail_names(schema.names, object_column(release.id)),
             provenance={"training_set": training_set.content},

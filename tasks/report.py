@@ -17,6 +17,7 @@ from pz_tsm_core.model.stages import REPORT
 from pz_tsm_core.quality.credits import credits_of_sky, credits_of_surveys
 from pz_tsm_core.store import Draft, Store
 from tasks.handover import BIBTEX, CREDITS, PAGE, handed_over
+from tasks.rows import rows_of
 from tasks.stage import stage_task
 
 if TYPE_CHECKING:  # `tsm plan` reads this module and must not wait for matplotlib
@@ -113,8 +114,8 @@ def _found(
         balance=balance(manifests),
         rules=survey_rules(manifests.values()),
         compilation=summarise_compilation(
-            store.batches(combined, "measurements", MEASUREMENT_COLUMNS),
-            store.batches(combined, "galaxies", GALAXY_COLUMNS),
+            rows_of(store, combined, "measurements", MEASUREMENT_COLUMNS),
+            rows_of(store, combined, "galaxies", GALAXY_COLUMNS),
         ),
         fractions=recipe.split.fractions,
         training_set=_training_set(store, stages["split"], recipe, release, near["offsets"])
@@ -135,7 +136,7 @@ def _training_set(
     told = TrainingSet(release, photometry.bands, recipe.match.radius_arcsec,
                        photometry.dereddening,
                        {survey: Offset(**each) for survey, each in moved.items()})
-    for batch in store.batches(divided, "training_set", told.columns):
+    for batch in rows_of(store, divided, "training_set", told.columns):
         told.add(batch)
     return told
 

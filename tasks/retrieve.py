@@ -7,6 +7,7 @@ from pz_tsm_core.model.artifact import StageRequest
 from pz_tsm_core.model.pins import FilePin
 from pz_tsm_core.model.stages import RETRIEVE
 from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.progress import counted
 from pz_tsm_core.store import Draft, Store
 from pz_tsm_core.tables import digest, stream
 from tasks.stage import stage_task
@@ -22,7 +23,8 @@ def request(file: FilePin, survey: Survey) -> StageRequest:
 def retrieve(draft: Draft, store: Store, *, file: FilePin, survey: Survey) -> None:
     """Read the native columns that a survey names from a local file or HATS folder."""
     with stream(file.path, sorted(survey.native_columns)) as native:
-        rows = draft.write_table("native", native.batches, native.schema)
+        batches = counted(native.batches, "rows", native.rows, size=len)
+        rows = draft.write_table("native", batches, native.schema)
     if digest(file.path) != file.sha256:
         raise refuse(
             Code.FILE_CHANGED, file.path, found="other bytes than when the run began",

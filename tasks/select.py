@@ -6,6 +6,7 @@ from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.photometry import SelectPolicy
 from pz_tsm_core.model.stages import SELECT
 from pz_tsm_core.store import Draft, Store
+from tasks.rows import rows_of
 from tasks.stage import stage_task
 
 
@@ -22,7 +23,7 @@ def select(draft: Draft, store: Store, *, corrected: ArtifactRef, policy: Select
     from pz_tsm_core.ops.selection import Kept, select_batches
 
     kept = Kept()
-    batches = store.batches(corrected, "corrected")
+    batches = rows_of(store, corrected, "corrected")
     # Under the name that `correct` uses: the next stage reads either.
     draft.write_table("corrected", select_batches(batches, policy, kept=kept))
     draft.rows(taken=kept.taken, given=kept.given, dropped=kept.dropped)

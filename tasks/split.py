@@ -8,6 +8,7 @@ from pz_tsm_core.model.artifact import ArtifactRef, StageRequest
 from pz_tsm_core.model.policy import SplitPolicy
 from pz_tsm_core.model.stages import SPLIT
 from pz_tsm_core.store import Draft, Store
+from tasks.rows import rows_of
 from tasks.stage import stage_task
 
 
@@ -27,7 +28,7 @@ def split(draft: Draft, store: Store, *, corrected: ArtifactRef, policy: SplitPo
     parts = Counter(dict.fromkeys(policy.fractions, 0))
     surveys: Counter[str] = Counter()
     batches = split_batches(
-        store.batches(corrected, "corrected"), policy, parts=parts, surveys=surveys
+        rows_of(store, corrected, "corrected"), policy, parts=parts, surveys=surveys
     )
     rows = draft.write_table("training_set", batches)
     draft.rows(taken=rows, given=rows)

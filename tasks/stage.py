@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec
 
 from pz_tsm_core.errors import Code, TransientError
 from pz_tsm_core.model.artifact import ArtifactRef, Manifest, Principal, StageRequest, Value
+from pz_tsm_core.progress import Progress, heard_by
 from pz_tsm_core.store import Draft, Store, open_store
 from pz_tsm_core.store.faults import point
 
@@ -35,6 +37,8 @@ FIRST_DELAY_SECONDS = 1.0
 #: A wait is drawn between the delay / 1.5 and the delay * 1.5, so that tasks do not retry in step.
 JITTER = 0.5
 
+#: What is told of a stage that waits.
+ANOTHER_MAKES = "another run makes it"
 
 #: Where, beside the artifacts, Prefect keeps its small JSON results.
 PREFECT_RESULTS = "prefect/results"
@@ -61,6 +65,7 @@ class Moment(StrEnum):
     """What can be told of a stage while a flow runs."""
 
     CACHED = "cached"  # the store has it
+    WAITING = "waiting"  # another run makes it, and this one will take what that leaves
     RUNNING = "running"
     RETRYING = "retrying"  # what failed may pass by waiting
     DONE = "done"
@@ -74,6 +79,7 @@ class StageEvent:
     Parameters
     ----------
     remarks : what a person should know of it
+    progress : how far a running stage has come, where it tells
     """
 
     label: str
@@ -82,7 +88,11 @@ class StageEvent:
     rows: int | None = None
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
+    progress: Progress | None = None
 
+
+#: A running stage tells of its progress no more often.
+EVERY_SECONDS = 0.5
 
 #: Who hears of events. Prefect's threads inherit the context of the flow that submits to them.
 listener: ContextVar[Callable[[StageEvent], None] | None] = ContextVar("listener", default=None)
@@ -96,19 +106,59 @@ def tell(event: StageEvent) -> None:
 
 @contextmanager
 def under_way(label: str, request: StageRequest) -> Iterator[Callable[[], float]]:
-    """Tell that a stage runs, and that it fails if it does; lend the clock of its seconds."""
+    """Tell that a stage runs, how far it is, and that it fails if it does; lend its clock."""
     began = time.monotonic()
 
     def seconds() -> float:
         return time.monotonic() - began
 
+    def hear(progress: Progress) -> None:
+        tell(StageEvent(label, Moment.RUNNING, request, seconds=seconds(), progress=progress))
+
     tell(StageEvent(label, Moment.RUNNING, request))
     try:
-        yield seconds
+        with heard_by(_now_and_then(hear)):
+            yield seconds
     except BaseException as error:
         moment = Moment.RETRYING if _may_pass(error) else Moment.FAILED
         tell(StageEvent(label, moment, request, seconds=seconds()))
         raise
+
+
+def _now_and_then(hear: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Let only as much through as a person can follow."""
+    told = time.monotonic() - EVERY_SECONDS
+
+    def at_times(progress: Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= EVERY_SECONDS:
+            told = now
+            hear(progress)
+
+    return at_times
+
+
+@dataclass
+class _Course:
+    """Whether a stage has waited for another run, and whether it was made in this one."""
+
+    label: str
+    request: StageRequest
+    waited: bool = False
+    made: bool = False
+
+    def waits(self) -> None:
+        """Tell once that the stage waits."""
+        if not self.waited:
+            self.waited = True
+            tell(StageEvent(self.label, Moment.WAITING, self.request, remarks=(ANOTHER_MAKES,)))
+
+    def makes(self) -> None:
+        """Tell that a stage which has waited is made here all the same."""
+        self.made = True
+        if self.waited:
+            tell(StageEvent(self.label, Moment.RUNNING, self.request))
 
 
 class StageTask(Generic[P]):
@@ -135,6 +185,7 @@ class StageTask(Generic[P]):
         self._request, self._compute, self._label = request, compute, label
         self._retries, self._first_delay_seconds = retries, first_delay_seconds
         self._parameters = list(inspect.signature(compute).parameters.values())[2:]
+        self._kept: dict[Path, Task[..., ArtifactRef]] = {}
         self._request_names = tuple(inspect.signature(request).parameters)
         if stray := set(self._request_names) - {parameter.name for parameter in self._parameters}:
             raise TypeError(f"request of {self.name} takes {stray}, which its compute does not")
@@ -164,13 +215,17 @@ class StageTask(Generic[P]):
             tell(StageEvent(label, Moment.CACHED, request, _rows(manifest)))
             return manifest
 
+        course = _Course(label, request)
+
         def fill(draft: Draft) -> None:
+            course.makes()
             self._compute(draft, store, *args, **kwargs)
             point(f"computed.{self.name}")
 
         with under_way(label, request) as seconds:
-            manifest = store.publish(request, fill)
-        tell(StageEvent(label, Moment.DONE, request, _rows(manifest), seconds()))
+            manifest = store.publish(request, fill, course.waits)
+        done = StageEvent(label, Moment.DONE, request, _rows(manifest), seconds())
+        tell(done if course.made else replace(done, moment=Moment.CACHED, seconds=0.0))
         return manifest
 
     def submit(self, at: StoreAt, *args: Any, **kwargs: Any) -> Any:
@@ -178,10 +233,17 @@ class StageTask(Generic[P]):
 
         Futures of other stages may stand wherever a parameter is an `ArtifactRef`, also in lists.
         """
-        # The records lie in the store that they speak of, whatever the settings of a worker say;
-        # a path is the one form of storage that Prefect takes without a saved block.
-        task = self.task.with_options(result_storage=at.open().beside(PREFECT_RESULTS))
-        return task.submit(*args, at=at, **kwargs)
+        return self._kept_in(at.open().beside(PREFECT_RESULTS)).submit(*args, at=at, **kwargs)
+
+    def _kept_in(self, records: Path) -> Task[..., ArtifactRef]:
+        """The task whose records lie in the store that they speak of, whatever a worker's settings.
+
+        A path is the one form of storage that Prefect takes without a saved block. It reads the
+        source of a task whenever one is made, so that one is made once.
+        """
+        if records not in self._kept:
+            self._kept[records] = self.task.with_options(result_storage=records)
+        return self._kept[records]
 
     @cached_property
     def task(self) -> Task[..., ArtifactRef]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ from flows.pins import pin
 from pz_tsm_core.mock import MockPaths, MockSky, make_mock
 from pz_tsm_core.model.artifact import ArtifactRef, Manifest
 from pz_tsm_core.model.recipe import Recipe
+from pz_tsm_core.progress import Progress
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.store import Store, open_store
-from tasks.stage import StageTask
+from tasks.stage import StageEvent, StageTask, listener
+from tests.chromium import Tab, chromium, empty_tab
 from tests.moto import Moto
 from tests.web import Web
 
@@ -45,10 +49,16 @@ def shared_data() -> Path:
 
 @dataclass(frozen=True)
 class Done:
-    """A recipe run through: its store, and the manifest of every stage by label."""
+    """A recipe run through: its store, and the manifest of every stage by label.
+
+    Parameters
+    ----------
+    heard : the last that each stage told of its progress, by what it counts
+    """
 
     store: Store
     manifests: dict[str, Manifest]
+    heard: dict[str, dict[str, Progress]]
 
     def table(self, stage: str, name: str) -> pa.Table:
         """A table that a stage left."""
@@ -63,14 +73,31 @@ class Done:
 def run_through(recipe: Recipe, store: Store) -> Done:
     """Carry out the order of a recipe stage by stage, in this thread."""
     manifests: dict[str, Manifest] = {}
+    heard: dict[str, dict[str, Progress]] = defaultdict(dict)
 
     def do(stage: StageTask[...], /, **parameters: Any) -> ArtifactRef:
         manifest = stage.run(store, **parameters)
         manifests[stage.label(**parameters)] = manifest
         return manifest.ref
 
-    order_for(recipe)(recipe, pin(recipe, store), do)
-    return Done(store, manifests)
+    def hear(event: StageEvent) -> None:
+        if event.progress:
+            heard[event.label][event.progress.unit] = event.progress
+
+    with pytest.MonkeyPatch.context() as patch, heard_by(hear):
+        patch.setattr("tasks.stage.EVERY_SECONDS", 0.0)
+        order_for(recipe)(recipe, pin(recipe, store), do)
+    return Done(store, manifests, heard)
+
+
+@contextmanager
+def heard_by(hear: Callable[[StageEvent], None]) -> Iterator[None]:
+    """Let somebody hear what happens to stages."""
+    token = listener.set(hear)
+    try:
+        yield
+    finally:
+        listener.reset(token)
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +134,20 @@ def mock_recipe(mock_sky: MockPaths) -> Recipe:
 def mock_run(mock_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """The whole pipeline over the small mock sky."""
     return run_through(mock_recipe, open_store(tmp_path_factory.mktemp("store")))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a running Chromium's DevTools."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(browser: str) -> Iterator[Tab]:
+    """An empty page."""
+    with empty_tab(browser) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

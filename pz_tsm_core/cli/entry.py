@@ -12,6 +12,7 @@ from typing import Any
 
 from pz_tsm_core.cli import (
     combine,
+    diff,
     dustmaps,
     fetch,
     inspect,
@@ -19,6 +20,7 @@ from pz_tsm_core.cli import (
     mock,
     new,
     products,
+    promote,
     releases,
     surveys,
 )
@@ -27,7 +29,8 @@ from pz_tsm_core.cli.help import shown
 from pz_tsm_core.errors import Code, TsmError, refuse
 
 #: Modules whose import adds their commands to `app`.
-COMMANDS = (mock, new, combine, match, inspect, surveys, releases, fetch, dustmaps, products)
+COMMANDS = (mock, new, combine, match, inspect, surveys, releases, fetch, dustmaps, products,
+            promote, diff)
 
 
 def main() -> None:
@@ -80,7 +83,8 @@ def _add(entry: EntryPoint) -> None:
     try:
         app.command(name=entry.name, **shown(entry.name))(entry.load())
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("flows", "tasks", "prefect"):
+        if (error.name or "").split(".")[0] not in (
+                "deployments", "flows", "tasks", "prefect"):
             raise
         # Whatever stands behind it on the line: the answer is the same.
         anything = {"ignore_unknown_options": True, "allow_extra_args": True}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pz_tsm_core.changes import tell_changed
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
@@ -76,6 +77,7 @@ def fetch(  # noqa: PLR0917 - typer calls it by keywords
         typer.echo("interrupted; what came stays: the same command goes on there", err=True)
         raise
     finally:
+        tell_changed(at)
         if as_json:
             typer.echo(json.dumps([_facts(each) for each in given]))
 

@@ -21,6 +21,7 @@ class Panel(StrEnum):
     RUN = "Run"
     LOOK = "Look"
     STORE = "The store"
+    SERVICE = "A service"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,16 @@ COMMANDS = {
     "products show": Shown(Panel.STORE, ("tsm products show my_redshifts",)),
     "products verify": Shown(Panel.STORE, ("tsm products verify mine@1",)),
     "products withdraw": Shown(Panel.STORE, ("tsm products withdraw mine@1",)),
+    "promote": Shown(Panel.STORE, (
+        "tsm promote mock_training_set@1",
+        "tsm promote mock_training_set@1 --json",
+    )),
+    "diff": Shown(Panel.STORE, (
+        "tsm diff mock_training_set@1 mock_training_set",
+        "tsm diff mock_training_set@1 mock_training_set --output changed.parquet",
+    )),
     "products gc": Shown(Panel.STORE, ("tsm products gc --dry-run", "tsm products gc")),
+    "deploy": Shown(Panel.SERVICE, online=("tsm deploy /etc/pz-tsm/site.yaml",)),
 }
 
 #: Below `tsm --help`.

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pz_tsm_core.changes import tell_changed
 from pz_tsm_core.cli import completion
 from pz_tsm_core.cli.app import app
 from pz_tsm_core.cli.help import shown
 from pz_tsm_core.cli.options import PrincipalOption, RightOption, StoreOption, located, opened
+from pz_tsm_core.cli.promote import judged, promotion, state
 from pz_tsm_core.cli.table import print_table
 from pz_tsm_core.errors import Code, printable, refuse
 
@@ -77,17 +79,23 @@ def list_(
     principal: PrincipalOption = "local",
     right: RightOption = None,
 ) -> None:
-    """List the products that you may see, the newest version first."""
+    """List the products that you may see, the newest version first.
+
+    A candidate waits until somebody promotes it: tsm promote.
+    """
     at = opened(store, principal, right)
-    listed = [_facts(at, version) for version in at.products.list()]
+    versions = at.products.list()
+    latest = {each.name: each.version for each in reversed(versions) if not each.waits}
+    listed = [{**_facts(at, version), "state": state(version, latest.get(version.name))}
+              for version in versions]
     if as_json:
         typer.echo(json.dumps(listed))
     elif not listed:
         typer.echo(f"no products in {at.location}; `tsm put FILE` or `tsm run RECIPE` makes one")
     else:
-        print_table(("product", "kind", "rows", "access", "created"), [
-            (fact["product"], fact["kind"], _rows(fact["rows"]), fact["access"], fact["created"])
-            for fact in listed], right=("rows",))
+        print_table(("product", "kind", "rows", "access", "created", "state"), [
+            (fact["product"], fact["kind"], _rows(fact["rows"]), fact["access"], fact["created"],
+             fact["state"]) for fact in listed], right=("rows",))
 
 
 @products.command(**shown("products show"))
@@ -99,15 +107,21 @@ def show(
     right: RightOption = None,
 ) -> None:
     """Say what a product is, what it rests on, and how to use it."""
+    from pz_tsm_core.model.product import latest_of
+
     at = opened(store, principal, right)
     version = at.products.get(ref)
-    facts, rests_on = _facts(at, version), list(_rests_on(at, version))
+    rests_on = list(_rests_on(at, version))
+    newest = latest_of(at.products.versions(version.name))
+    facts = {**_facts(at, version), "state": state(version, newest.version if newest else None)}
     if as_json:
-        typer.echo(json.dumps({**facts, "rests on": rests_on}))
+        judgement = version.judgement.model_dump(mode="json") if version.judgement else None
+        typer.echo(json.dumps({**facts, "promoted": promotion(version), "judgement": judgement,
+                               "rests on": rests_on}))
         return
     for key, value in {**facts, "rows": _rows(facts["rows"])}.items():
         typer.echo(printable(f"{key:<10}{value}"))
-    for line in (*_left_alone(at, version), *_use(at, version)):
+    for line in (*judged(version), *_left_alone(at, version), *_use(at, version)):
         typer.echo(printable(line))
     typer.echo()
     print_table(("rests on", "address", "rows in", "rows out", "left out"), [
@@ -153,10 +167,16 @@ def withdraw(
     right: RightOption = None,
 ) -> None:
     """Hand a version out no more; its number is never used again."""
+    from pz_tsm_core.model.product import latest_of
+
     at = opened(store, principal, right)
     version = at.products.withdraw(ref)
-    left = [each for each in at.products.versions(version.name) if not each.withdrawn]
-    now = f"{version.name}@latest is {left[0]} now" if left else "no version of it is left"
+    versions = at.products.versions(version.name)
+    newest = latest_of(versions)
+    left = "no version of it is left" if all(each.withdrawn for each in versions) else (
+        "candidates alone are left")
+    now = f"{version.name}@latest is {newest} now" if newest else left
+    tell_changed(at)
     typer.echo(f"{version} is withdrawn; {now}")
 
 
@@ -171,7 +191,9 @@ def gc(
     right: RightOption = None,
 ) -> None:
     """Delete what no product rests on and no running run uses."""
-    collected = opened(store, principal, right).collect(dry_run=dry_run)
+    at = opened(store, principal, right)
+    collected = at.collect(dry_run=dry_run)
+    tell_changed(at)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(collected)))
         return

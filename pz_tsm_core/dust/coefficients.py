@@ -45,6 +45,11 @@ def _sets() -> dict[str, Coefficients]:
     return build(_CoefficientSets, read_document(resource, code=Code.DUST_MAP)).sets
 
 
+def coefficient_keys() -> tuple[str, ...]:
+    """Names of all sets, the usual one first."""
+    return tuple(_sets())
+
+
 def get_coefficients(name: str) -> Coefficients:
     """Return the set of that name.
 

@@ -37,7 +37,8 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+def once(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Give values back if each stands once, as pydantic's validators do."""
     if len(set(values)) < len(values):
         raise ValueError("every one once")
     return values
@@ -73,7 +74,7 @@ class PhotometryPolicy(Value):
     @field_validator("flux", "bands", "values")
     @classmethod
     def _each_once(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        return _once(values)
+        return once(values)
 
     @field_validator("values")
     @classmethod

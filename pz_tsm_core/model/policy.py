@@ -32,18 +32,25 @@ class MatchPolicy(Value):
     """Which LSST object is the galaxy's counterpart."""
 
     radius_arcsec: float = Field(default=1.0, gt=0, le=60)
-    #: Objects must be farther than that, unless it is 0.
-    min_radius_arcsec: float = Field(default=0.0, ge=0, le=60)
-    #: So many objects of a galaxy, the nearest, are kept: a row for each.
-    n_neighbors: int = Field(default=1, ge=1, le=100)
-    #: Keep one galaxy an object: the nearest; the others leave as `object_taken`.
-    unique: bool = True
-    #: Whether galaxies without an object leave, or stay without photometry.
-    how: Literal["inner", "left"] = "inner"
-    #: `fit` moves the positions of each survey by its median offset from the objects.
-    offsets: Literal["none", "fit"] = "none"
-    #: The range join, or LSDB's own crossmatch, which finds the same and takes longer.
-    engine: Literal["range", "lsdb"] = "range"
+    min_radius_arcsec: float = Field(
+        default=0.0, ge=0, le=60, description="Objects must be farther than that, unless it is 0.")
+    n_neighbors: int = Field(
+        default=1, ge=1, le=100,
+        description="So many objects of a galaxy, the nearest, are kept: a row for each.")
+    unique: bool = Field(
+        default=True,
+        description="Keep one galaxy an object: the nearest; the others leave as `object_taken`.")
+    how: Literal["inner", "left"] = Field(
+        default="inner",
+        description="Whether galaxies without an object leave, or stay without photometry.")
+    offsets: Literal["none", "fit"] = Field(
+        default="none",
+        description="`fit` moves the positions of each survey by its median offset from the "
+        "objects.")
+    engine: Literal["range", "lsdb"] = Field(
+        default="range",
+        description="The range join, or LSDB's own crossmatch, which finds the same and takes "
+        "longer.")
 
     @model_validator(mode="after")
     def _radii_and_ranks(self) -> MatchPolicy:

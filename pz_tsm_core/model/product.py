@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import Access, ArtifactRef, Value
+from pz_tsm_core.model.guard import Judgement
 
 _NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 _REF = re.compile(rf"{_NAME}(@(latest|[1-9][0-9]{{0,8}}))?")
@@ -43,6 +45,13 @@ MAIN_TABLE: dict[ProductKind, str] = {
 LEFT_ALONE = "left alone"
 
 
+class Promotion(Value):
+    """By whom, and when, a candidate was found good enough."""
+
+    by: str  # name of the principal
+    at: str  # UTC, ISO 8601
+
+
 class ProductVersion(Value):
     """One version of a product: appended once, never changed, its number never used again.
 
@@ -50,12 +59,15 @@ class ProductVersion(Value):
     ----------
     artifacts : everything that the version rests on, by the label of its stage
     result : label of the artifact that is handed out
+    candidate : it was appended to wait for a decision
+    judgement : what a guard found before it was appended
+    promoted : that decision
     withdrawn : the version is no longer handed out, and what it alone rested on may be collected
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal[1] = Field(default=1, alias="schema")
+    schema_: Literal[2] = Field(default=2, alias="schema")  # 1 knew no candidates
     name: ProductName
     version: int = Field(ge=1)
     kind: ProductKind
@@ -63,6 +75,9 @@ class ProductVersion(Value):
     result: str
     access: Access
     created: str  # UTC, ISO 8601
+    candidate: bool = False
+    judgement: Judgement | None = None
+    promoted: Promotion | None = None
     withdrawn: bool = False
 
     @model_validator(mode="after")
@@ -77,12 +92,22 @@ class ProductVersion(Value):
         return self.artifacts[self.result]
 
     @property
+    def waits(self) -> bool:
+        """Whether it is a candidate about which nobody has decided: `latest` passes it by."""
+        return self.candidate and self.promoted is None and not self.withdrawn
+
+    @property
     def table(self) -> str:
         """Name of the table that people mean by it."""
         return MAIN_TABLE[self.kind]
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
+
+
+def latest_of(versions: Iterable[ProductVersion]) -> ProductVersion | None:
+    """The one that a name without a number stands for; versions come the newest first."""
+    return next((each for each in versions if not each.withdrawn and not each.waits), None)
 
 
 def split_ref(text: str) -> tuple[str, int | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
-from pz_tsm_core.errors import Code, Problems, TsmError
+from pz_tsm_core.errors import Code, Problems, TsmError, refuse
 from pz_tsm_core.files import expanded
 from pz_tsm_core.inspection.column import columns_of
 from pz_tsm_core.model.artifact import Rows
@@ -132,6 +132,25 @@ def propose_recipe(
     if survey_path is not None and entry.kind == "survey" and entry.name not in registry():
         own_folder = _absolute(survey_path)
     return _proposal(Draft(origin, _absolute(output), called, entry, told, sky, own_folder))
+
+
+def columns_of_product(ref: str, store: Store) -> dict[str, str]:
+    """Which column of a table in the store is what, where the columns alone tell it.
+
+    Raises
+    ------
+    TsmError
+        as `propose_recipe`; `recipe.bad-value` for a table that needs a definition of its own.
+    """
+    origin, seen = find(ref, store)
+    entry = as_own(_name_from(origin, registry()), origin.label, seen.table,
+                   columns_of(seen.table))
+    if entry.kind != "table":
+        raise refuse(Code.RECIPE_BAD_VALUE, ref, found="flags or values that need rules",
+                     expected="columns that can be used as they are",
+                     remedy="name the columns yourself; or have `tsm new recipe` write a "
+                            "definition, and run its recipe")
+    return entry.columns
 
 
 def _absolute(path: str | Path) -> Path:

@@ -21,6 +21,7 @@ from pz_tsm_core.model.retrieval import (
 )
 from pz_tsm_core.model.stages import FETCH
 from pz_tsm_core.model.survey import Survey
+from pz_tsm_core.progress import counted
 from pz_tsm_core.remote import Reach
 from pz_tsm_core.retrieval.choice import choose
 from pz_tsm_core.retrieval.compare import drift, shrunk
@@ -234,7 +235,8 @@ class _Retrieval:
     def _rows(self, part: Looked, reading: Reading, folder: Path) -> Iterator[pa.RecordBatch]:
         folder.mkdir(exist_ok=True)
         pieces = part.service.pull(part.ask, part.offer, folder)
-        return reading.batches(pieces, part.ask.columns, part.where, part.offer.rows)
+        rows = reading.batches(pieces, part.ask.columns, part.where, part.offer.rows)
+        return counted(rows, "rows", part.offer.rows, size=len)
 
     def _filled(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches that hold rows; a refusal when none does."""

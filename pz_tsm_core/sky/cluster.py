@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.policy import ClusterPolicy
+from pz_tsm_core.progress import counted
 from pz_tsm_core.sky.ordered import in_order
 from pz_tsm_core.sky.threads import Threads
 
@@ -24,8 +27,15 @@ LOOPBACK_ONLY = {
 #: Without a sign of life for so long, a worker of ours is taken for dead and its work done anew.
 SILENCE = "30s"
 
+#: For a scheduler to take a connection. A stage that finds none is tried again some times
+#: (`tasks.stage`): together they outlast a minute in which a scheduler is started anew.
+CONNECT_SECONDS = 20.0
+
 #: For a scheduler to say who works for it.
 ANSWER_SECONDS = 5.0
+
+#: Loggers whose warnings workers send to this process, where somebody reads them.
+forwarded: ContextVar[tuple[str, ...]] = ContextVar("forwarded", default=())
 
 Piece = TypeVar("Piece")
 Done = TypeVar("Done")
@@ -35,7 +45,7 @@ Done = TypeVar("Done")
 def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
     """Open workers on this machine, or connect to a scheduler; close them at the end.
 
-    The client is current meanwhile.
+    The client is current meanwhile, and warnings of workers arrive at loggers `forwarded`.
 
     Raises
     ------
@@ -44,6 +54,7 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
     """
     if policy.kind == "address":
         with _connect(policy.address) as client, client.as_current():
+            _hear_warnings(client)
             yield client
         return
     import dask
@@ -60,7 +71,17 @@ def dask_client(policy: ClusterPolicy) -> Iterator[Client]:
         Client(cluster, set_as_default=False) as client,
         client.as_current(),
     ):
+        _hear_warnings(client)
         yield client
+
+
+def _hear_warnings(client: Client) -> None:
+    """Let warnings of workers, also of those that come later, be heard in this process.
+
+    Never undone: others may hear them as well, and a scheduler without listeners tells nobody.
+    """
+    for name in forwarded.get():
+        client.forward_logging(name, logging.WARNING)
 
 
 class Pool(NamedTuple):
@@ -71,11 +92,20 @@ class Pool(NamedTuple):
     patience_seconds: float | None = None
 
     def in_order(
-        self, work: Callable[[Piece], Done], pieces: Iterable[Piece]
+        self, work: Callable[[Piece], Done], pieces: Iterable[Piece], *,
+        unit: str = "partitions", total: int | None = None, before: int = 0,
     ) -> Iterator[Done]:
-        """Do pieces of work, some ahead of those that are taken; results in their order."""
-        return in_order(self.executor, work, pieces, ahead=2 * self.width,
+        """Do pieces of work, some ahead of those that are taken; results in their order.
+
+        Parameters
+        ----------
+        unit, total, before : of the pieces, as `progress.counted`; of a list the total is known
+        """
+        done = in_order(self.executor, work, pieces, ahead=2 * self.width,
                         patience_seconds=self.patience_seconds)
+        if total is None and isinstance(pieces, Sized):
+            total = before + len(pieces)
+        return counted(done, unit, total, before=before)
 
 
 @contextmanager
@@ -158,7 +188,7 @@ def _connect(address: str) -> Client:
     from distributed import Client
 
     try:
-        return Client(address, timeout="5s", set_as_default=False)
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise TransientError(
             Problem(Code.SERVICE_UNREACHABLE, f"cluster.address {address}", str(error),

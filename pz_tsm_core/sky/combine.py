@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -140,8 +141,9 @@ class CombinedStream:
         galaxy_ids = [np.empty(0, dtype=np.int64)]
         placed = _Placed.of(self._sources, self._policy)
         with pool_of(self._cluster_for(placed)) as pool:
-            unsettled = self._unsettled(pool, placed)
-            for settled, digests, account in pool.in_order(_settle, unsettled):
+            parts, unsettled = self._unsettled(pool, placed)
+            for settled, digests, account in pool.in_order(
+                    _settle, unsettled, unit="parts of the sky", total=parts):
                 self._account.add(account)
                 galaxy_ids.append(np.unique(settled.measurements["galaxy_id"].to_numpy()))
                 yield settled, digests
@@ -162,15 +164,16 @@ class CombinedStream:
             return self._cluster
         return ClusterPolicy(kind="threads", workers=self._cluster.workers)
 
-    def _unsettled(self, pool: Pool, of_all: _Placed) -> Iterator[_Part]:
-        """What is to be settled, part by part."""
+    def _unsettled(self, pool: Pool, of_all: _Placed) -> tuple[int, Iterator[_Part]]:
+        """How many parts are to be settled, and these."""
         placed, sizes = of_all.take(), of_all.sizes
         first = distinct_rows(*(placed[name].to_numpy() for name in ("row_id", "ra", "dec")))
         kept = np.flatnonzero(first == np.arange(len(first)))
         self._repeated = len(first) - len(kept)
         if self._repeated:
             placed = placed.take(pa.array(kept))
-        found = associate(placed, self._policy, mapper=pool.in_order)
+        found = associate(placed, self._policy,
+                          mapper=partial(pool.in_order, unit="bands of the sky"))
         del placed
         self._account.counts["pairs not listed"] += found.links.unlisted
         of = np.searchsorted(kept, first)  # the place of each row among those that are kept
@@ -178,11 +181,15 @@ class CombinedStream:
         streams = self._routers(part[of], sizes, parts)
         rows_of, kept_of = _by_part(part[of], parts), _by_part(part, parts)
         pairs_of = _by_part(part[found.links.first], parts)
-        for number in range(parts):
+
+        def cut(number: int) -> _Part:
             rows, mine = rows_of(number), kept_of(number)
             table = pa.concat_tables([stream.take(number) for stream in streams])
-            yield _Part(table, np.searchsorted(rows, first[rows]),
-                        found.part(mine, pairs_of(number)), _place(kept[mine], sizes), self._policy)
+            return _Part(table, np.searchsorted(rows, first[rows]),
+                         found.part(mine, pairs_of(number)), _place(kept[mine], sizes),
+                         self._policy)
+
+        return parts, map(cut, range(parts))
 
     def _routers(self, part: Ints, sizes: list[int], parts: int) -> list[Router]:
         """A router for every source."""

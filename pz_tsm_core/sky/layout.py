@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.progress import counted
 from pz_tsm_core.sky.margin import INDEX_ORDER, Int64s
 from pz_tsm_core.sky.ordered import in_order
 from pz_tsm_core.sky.partition import Collection, Partition, plan_partitions, write_partition
@@ -58,7 +59,8 @@ def lay_out(
 
     pieces = ((tile, router.take(place)) for place, tile in enumerate(tiles))
     with ThreadPoolExecutor(workers) as pool:
-        for partition, digest in in_order(pool, write, pieces, ahead=workers):
+        done = in_order(pool, write, pieces, ahead=workers)
+        for partition, digest in counted(done, "partitions", len(tiles)):
             written.append(partition)
             yield digest
     finish_collection(collection, written)

@@ -114,21 +114,29 @@ def _require_positions(ra: Floats, dec: Floats) -> None:
                      remedy="drop rows without a position; check unit and frame")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Finder:
-    """Looks for the neighbours of blocks of positions, and numbers the files that it meets."""
+    """Looks for the neighbours of blocks of positions, and numbers the files that it meets.
+
+    Parameters
+    ----------
+    searched : how many searches of a file are done
+    """
 
     objects: Objects
     criteria: Criteria
     pool: Pool
     numbers: dict[ObjectFile, int] = field(default_factory=dict)
+    searched: int = field(default=0, init=False)
 
     def find(self, ra: Floats, dec: Floats, begin: int) -> tuple[Places, Neighbors]:
         """The neighbours of a block of positions, ranked, and the number of the file of each."""
         block = slice(begin, begin + POSITIONS)
         tasks = believed(list(plan_tasks(ra[block], dec[block], self.objects, self.criteria)),
                          self.pool)
-        found = list(self.pool.in_order(search, tasks))
+        found = list(self.pool.in_order(search, tasks, before=self.searched,
+                                        total=self._expected(len(tasks), begin, len(ra))))
+        self.searched += len(tasks)
         number = [self.numbers.setdefault(task.file, len(self.numbers)) for task in tasks]
         file = np.repeat(np.array(number, np.intp), [len(each.disc) for each in found])
         together = Neighbors.together(found)
@@ -137,6 +145,11 @@ class _Finder:
         ranked = nearest(placed, self.criteria.n_neighbors)
         return file[ranked.row], replace(ranked, row=together.row[ranked.row],
                                          disc=ranked.disc + begin)
+
+    def _expected(self, tasks: int, begin: int, positions: int) -> int:
+        """How many searches there will be for all positions, by those up to this block."""
+        planned = min(begin + POSITIONS, positions)
+        return (self.searched + tasks) * positions // planned
 
 
 def plan_tasks(
@@ -168,6 +181,6 @@ def believed(tasks: list[Task], pool: Pool) -> list[Task]:
     """
     some = {int(place) for place in np.linspace(0, len(tasks) - 1, FILES_ASKED)} if tasks else ()
     files = [tasks[place].file for place in sorted(some)]
-    if all(list(pool.in_order(ObjectFile.index_is_right, files))):
+    if all(list(pool.in_order(ObjectFile.index_is_right, files, unit=""))):
         return tasks
     return [replace(task, file=replace(task.file, index="")) for task in tasks]

@@ -21,6 +21,7 @@ from pz_tsm_core.sky.cover import Cover
 from pz_tsm_core.sky.margin import INDEX_ORDER, Floats, Int64s
 from pz_tsm_core.sky.objects import ObjectFile, OpenedFile
 from pz_tsm_core.sphere import separation_arcsec
+from pz_tsm_core.store.faults import point
 
 Places = npt.NDArray[np.intp]
 
@@ -118,6 +119,7 @@ def search(task: Task) -> Neighbors:
         `catalog.invalid` for files that are damaged, and for objects outside their partition;
         `table.column-type` for objects without an id.
     """
+    point("match.search")
     with task.file.opened() as opened:
         try:
             return _search(task, opened, _as_stored(task.file, opened))

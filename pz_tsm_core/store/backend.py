@@ -37,8 +37,30 @@ class Stamps(Protocol):
     def __setitem__(self, key: str, stamp: Stamp, /) -> None: ...
 
 
+#: Seconds after which a turn that nobody renews is over: a stopped process, a dead machine.
+TURN_SECONDS = 60.0
+
+
+class Turn(Protocol):
+    """The right to make an artifact; it renews itself, and ends with its process.
+
+    Should it be lost on the way, as by a machine that slept, two make the artifact: one of them
+    publishes it.
+    """
+
+    def give_back(self) -> None:
+        """Let the next one have it, and raise nothing: in time it ends by itself."""
+
+
+class Unguarded:
+    """A `Turn` where nobody can be kept out: without locks, or without the right to write."""
+
+    def give_back(self) -> None:
+        """Nothing is to be given back."""
+
+
 class Backend(Protocol):
-    """Fourteen verbs. All of them raise `OSError` when the place refuses.
+    """Fifteen verbs. All of them raise `OSError` when the place refuses.
 
     Four guarantees carry the store; a new backend says how it gives each of them:
     atomic visibility (`publish`), one winner (`publish` returns False to all others), a listing
@@ -101,6 +123,13 @@ class Backend(Protocol):
         is out of sight for everybody when it returns; no later one takes it. Returns False, and
         does nothing, where there is no store yet: then nothing stands there either. Whoever may
         not write to the place holds nothing.
+        """
+
+    def turn(self, address: str) -> Turn | None:
+        """Take the turn to make what will stand at an address; None when somebody else has it.
+
+        That of a process which died on this machine is over at once; any other when it was not
+        renewed for a while, by the clock of the place.
         """
 
     def collecting(self) -> AbstractContextManager[frozenset[str]]:

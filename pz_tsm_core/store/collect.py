@@ -9,7 +9,7 @@ from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.artifact import Manifest, Principal
 from pz_tsm_core.store.backend import Backend
 from pz_tsm_core.store.inspector import Inspector
-from pz_tsm_core.store.keys import ADDRESS, OBJECTS, QUARANTINE, STAGING, key_of
+from pz_tsm_core.store.keys import ADDRESS, OBJECTS, QUARANTINE, STAGING, TURNS, key_of
 from pz_tsm_core.store.products import Products
 from pz_tsm_core.store.seal import DamageError
 
@@ -86,7 +86,8 @@ class Collector:
 
         Killed at any point it leaves every artifact whole or gone.
         """
-        if not {OBJECTS, STAGING, QUARANTINE} & set(self._backend.names("")):  # no store: make none
+        if not {OBJECTS, STAGING, TURNS, QUARANTINE} & set(self._backend.names("")):
+            # There is no store, and none is made.
             return Collected(dry_run=dry_run)
         left_over = self._backend.sweep(dry_run=dry_run)
         # Sizes are taken before, so that others wait for the decision alone.

@@ -8,7 +8,6 @@ artifact is gone and makes it again.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import io
 import os
@@ -20,10 +19,15 @@ from pathlib import Path
 from threading import Lock
 
 from pz_tsm_core.store.faults import point
-from pz_tsm_core.store.owners import claim, is_abandoned, store_lock, write_all
+from pz_tsm_core.store.owners import (
+    MAY_NOT_WRITE,
+    claim,
+    is_abandoned,
+    store_lock,
+    write_all,
+)
 
 _FOLDER = ".holds"
-_MAY_NOT_WRITE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _ADDRESS = re.compile(rb"^[0-9a-f]{64}$", re.MULTILINE)
 
 
@@ -56,7 +60,7 @@ class Hold:
             try:
                 self._write()
             except OSError as error:
-                if error.errno not in _MAY_NOT_WRITE:
+                if error.errno not in MAY_NOT_WRITE:
                     raise
 
     def _write(self) -> None:

@@ -8,6 +8,7 @@ from pz_tsm_core.model.artifact import ArtifactRef
 
 OBJECTS = "objects"
 STAGING = ".staging"  # artifacts in the making
+TURNS = ".turns"  # who makes which of them
 QUARANTINE = ".quarantine"  # damaged artifacts, kept for a look
 ADDRESS = re.compile(r"[0-9a-f]{64}")
 

@@ -19,6 +19,9 @@ FOREIGN_SECONDS = 7 * 24 * 3600
 #: and keeps nothing.
 UNCLAIMED_SECONDS = 3600
 
+#: What a file system answers who may only read.
+MAY_NOT_WRITE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
 #: The lock file of a store, below its root.
 LOCK = ".lock"
 

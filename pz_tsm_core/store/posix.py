@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pz_tsm_core.store.backend import MANIFEST, Stamp, Stamps
+from pz_tsm_core.store.backend import MANIFEST, TURN_SECONDS, Stamp, Stamps, Turn
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.holds import Hold, held, sweep_holds
 from pz_tsm_core.store.keys import OBJECTS, QUARANTINE, STAGING
 from pz_tsm_core.store.owners import LOCK, claim, is_abandoned, store_lock
+from pz_tsm_core.store.turns import Turns, sweep_turns
 
 _OWNER = "owner.json"
 _TRASH = ".trash"
@@ -28,12 +29,14 @@ class PosixBackend:
     Parameters
     ----------
     root : folder of the store, made on the first publish
+    turn_seconds : after which a turn that nobody renews is over
     """
 
     sound: Stamps | None = None  # the times of a file can be set back
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, turn_seconds: float = TURN_SECONDS) -> None:
+        self._root, self._turn_seconds = root, turn_seconds
+        self._turns = Turns(root, turn_seconds)
         self._hold = Hold(root)
         self._swept = False
 
@@ -148,6 +151,10 @@ class PosixBackend:
         self._hold.add(address)
         return True
 
+    def turn(self, address: str) -> Turn | None:
+        """Claim a file of that name, under a lock that dies with this process."""
+        return self._turns.take(address)
+
     @contextlib.contextmanager
     def collecting(self) -> Iterator[frozenset[str]]:
         """Keep the store alone, under its lock, and say what running processes hold."""
@@ -162,7 +169,7 @@ class PosixBackend:
         return moved is not None
 
     def sweep(self, *, dry_run: bool = False) -> int:
-        """Delete what lies in `.trash` and what dead processes left in `.staging` and `.holds`."""
+        """Delete what lies in `.trash`, and what dead processes left elsewhere."""
         with store_lock(self._root, fcntl.LOCK_EX):
             if dry_run:
                 return sum(map(self._bytes, (*self._abandoned(), *self._trash())))
@@ -179,6 +186,7 @@ class PosixBackend:
     def _retire(self) -> list[Path]:
         """Put aside what dead processes left, to be deleted when others need not wait for it."""
         sweep_holds(self._root)
+        sweep_turns(self._root, self._turn_seconds)
         moved = [self._into_trash(folder) for folder in self._abandoned()]
         return [folder for folder in moved if folder]
 

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pz_tsm_core.errors import Code, TsmError, nearest, refuse
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, strictest
-from pz_tsm_core.model.product import ProductKind, ProductVersion, split_ref
+from pz_tsm_core.model.guard import Judgement
+from pz_tsm_core.model.product import ProductKind, ProductVersion, Promotion, split_ref
 from pz_tsm_core.store.faults import point
-from pz_tsm_core.store.records import RecordDamageError, Records, space_of
+from pz_tsm_core.store.naming import (
+    damaged,
+    narrowed,
+    no_such_version,
+    none_waits,
+    plain,
+    standing,
+    superseded,
+    taken,
+)
+from pz_tsm_core.store.records import Decided, RecordDamageError, Records, space_of
 from pz_tsm_core.store.refusals import admit
 
 if TYPE_CHECKING:
     from pz_tsm_core.store.store import Store
 
 _LOG = logging.getLogger(__name__)
+
+#: Says of a version that is not appended yet whether it may become `latest`; gets the latest one.
+Guard = Callable[[ProductVersion | None], Judgement]
 
 
 class Products:
@@ -40,10 +54,10 @@ class Products:
         """Names of all products that have a version to hand out, sorted."""
         spaces = map(space_of, self._visible())
         seen = {name for space in spaces for name in self._records.names(space)}
-        return tuple(sorted(name for name in seen if _latest(self._numbers(name))))
+        return tuple(sorted(name for name in seen if standing(self._numbers(name))))
 
     def versions(self, name: str) -> tuple[ProductVersion, ...]:
-        """All versions of a product, the newest first, with those that were withdrawn.
+        """All versions of a product, the newest first, with candidates and withdrawn ones.
 
         A damaged record is left out with a warning.
 
@@ -52,52 +66,76 @@ class Products:
         TsmError
             `product.unknown`; `product.name`; `store.io`.
         """
-        numbers = self._numbers(_plain(name))
+        numbers = self._numbers(plain(name))
         if not numbers:
             raise self._unknown(name, None, numbers)
         return tuple(version for number in reversed(numbers)
                      if (version := self._whole(name, number)))
 
     def list(self) -> tuple[ProductVersion, ...]:
-        """Every version that can be had, by name, the newest first."""
+        """Every version that can be had, by name, the newest first; candidates among them."""
         return tuple(version for name in self.names() for version in self.versions(name)
                      if not version.withdrawn)
 
     def get(self, ref: str) -> ProductVersion:
         """The version that `NAME`, `NAME@latest` or `NAME@7` names.
 
-        What it rests on is not collected as long as this store is open.
+        The latest is the one of the greatest number that was not withdrawn, and is no candidate
+        that waits. What the version rests on is not collected as long as this store is open.
 
         Raises
         ------
         TsmError
-            `product.unknown` when the principal sees no such version, or it was withdrawn;
-            `product.name`; `store.corrupt` when its record is damaged; `store.io`.
+            `product.unknown` when the principal sees no such version, or it was withdrawn, or all
+            of that name wait; `product.name`; `store.corrupt` when its record is damaged;
+            `store.io`.
         """
         name, asked = split_ref(ref)
         numbers = self._numbers(name)
-        number = _latest(numbers) if asked is None else asked
-        if number is None or numbers.get(number, True):
-            raise self._unknown(name, asked, numbers)
         try:
-            version = self._read(name, number)
+            if asked is None:
+                version = self._latest(name, numbers, self._read)
+            else:
+                version = self._read(name, asked) if asked in standing(numbers) else None
         except RecordDamageError as damage:
             raise self._damaged(damage, "the record that was appended") from damage
+        if version is None:
+            raise self._unknown(name, asked, numbers)
         for artifact in version.artifacts.values():
             self._store.hold(artifact.address)
         return version
 
+    def candidates(self, name: str) -> tuple[ProductVersion, ...]:
+        """Versions that wait, and may become the latest; the newest first.
+
+        A candidate that a newer version has passed by is none any more.
+
+        Raises
+        ------
+        TsmError
+            As `versions`.
+        """
+        latest = self._latest(name, self._numbers(plain(name)), self._whole)
+        return tuple(version for version in self.versions(name)
+                     if version.waits and (latest is None or version.version > latest.version))
+
     def add(
-        self, name: str, kind: ProductKind, artifacts: Mapping[str, ArtifactRef], result: str
+        self, name: str, kind: ProductKind, artifacts: Mapping[str, ArtifactRef], result: str, *,
+        access: Access | None = None, candidate: bool = False, guard: Guard | None = None,
     ) -> ProductVersion:
         """Append a version for those who may see all of its artifacts, and give it.
 
-        When the latest version has the same kind and content, that one is given instead.
+        When the latest version has the same kind and content, that one is given instead; a
+        candidate that says the same as one that waits is that one.
 
         Parameters
         ----------
         artifacts : everything that the version rests on, by label; all must exist
         result : label of the artifact that is handed out
+        access : who may see the version, if fewer than may see all of its artifacts
+        candidate : whether it waits until it is promoted, and `latest` stays what it is
+        guard : is asked for a judgement, which the version keeps; one that fails makes it wait.
+            Asked again when another version becomes the latest meanwhile.
 
         Raises
         ------
@@ -106,19 +144,13 @@ class Products:
             `store.io`.
         """
         kept = {label: self._store.manifest(ref).ref for label, ref in artifacts.items()}
-        access = strictest(ref.access for ref in kept.values())
-        self.check(name, kind, access)
+        seen_by = narrowed(name, strictest(ref.access for ref in kept.values()), access)
+        self.check(name, kind, seen_by)
         draft = ProductVersion(name=name, version=1, kind=kind, artifacts=kept, result=result,
-                               access=access, created=_now())
-        while True:
-            numbers = self._records.numbers(space_of(access), name)
-            if standing := self._same(draft, _latest(numbers)):
-                return standing
-            version = draft.model_copy(update={"version": max(numbers, default=0) + 1})
-            point("add.before")
-            if self._records.append(version):
-                point("add.after")
-                return version
+                               access=seen_by, created=_now(), candidate=candidate)
+        while not (version := self._offer(draft, guard)):
+            pass  # somebody else won that number
+        return version
 
     def check(self, name: str, kind: ProductKind, access: Access) -> None:
         """Refuse a name that this principal already sees as something else.
@@ -131,14 +163,39 @@ class Products:
             `product.name` when the name is none, or stands for another kind, or for others;
             `store.access` when the principal could not see what it names.
         """
-        admit(self._store.principal, access, _plain(name))
+        admit(self._store.principal, access, plain(name))
         for other in self._visible():
             if other != access and self._records.numbers(space_of(other), name):
-                raise _taken(name, f"a product for {other}", f"a product for {access}")
+                raise taken(name, f"a product for {other}", f"a product for {access}")
         newest = max(self._records.numbers(space_of(access), name), default=None)
-        standing = self._whole(name, newest) if newest else None
-        if standing and standing.kind != kind:
-            raise _taken(name, f"a product of kind {standing.kind}", f"one of kind {kind}")
+        known = self._whole(name, newest) if newest else None
+        if known and known.kind != kind:
+            raise taken(name, f"a product of kind {known.kind}", f"one of kind {kind}")
+
+    def promote(self, ref: str) -> ProductVersion:
+        """Let a candidate become the latest, and give it as it stands then.
+
+        Without a number it is the newest one that waits. What is the latest already stays so.
+
+        Raises
+        ------
+        TsmError
+            `product.unknown` when nothing waits; `product.superseded` for a version that a newer
+            one has passed by; as `get`.
+        """
+        name, asked = split_ref(ref)
+        waiting = () if asked else self.candidates(name)
+        if not (asked or waiting):
+            raise none_waits(name)
+        version = self.get(str(waiting[0]) if waiting else ref)
+        latest = self._latest(name, self._numbers(name), self._whole)
+        if latest and latest.version > version.version:
+            raise superseded(version, latest)
+        if version.waits:
+            promotion = Promotion(by=self._store.principal.name, at=_now())
+            # If somebody was faster, it is promoted all the same.
+            self._records.append(version.model_copy(update={"promoted": promotion}))
+        return self.get(str(version))
 
     def withdraw(self, ref: str) -> ProductVersion:
         """Hand a version out no more; its number is never used again.
@@ -169,6 +226,21 @@ class Products:
             expected = "whole records: nothing is collected before they are"
             raise self._damaged(damage, expected) from damage
 
+    def _offer(self, draft: ProductVersion, guard: Guard | None) -> ProductVersion | None:
+        """What says the same already, or the draft as a version; None when its number is taken."""
+        numbers = self._records.numbers(space_of(draft.access), draft.name)
+        latest = self._latest(draft.name, numbers, self._whole)
+        if latest and self._says(latest, draft) and self._known_above(latest, numbers):
+            return latest
+        version = _judged(draft, guard(latest)) if guard else draft
+        version = version.model_copy(update={"version": max(numbers, default=0) + 1})
+        if version.waits and (waiting := self._waiting(version)):
+            return waiting
+        point("add.before")
+        appended = self._records.append(version)
+        point("add.after")
+        return version if appended else None
+
     def _visible(self) -> Iterator[Access]:
         """The spaces of the principal, the narrowest first."""
         principal = self._store.principal
@@ -184,13 +256,13 @@ class Products:
         return next((space for space in spaces if self._records.numbers(space, name)),
                     space_of(PUBLIC))
 
-    def _numbers(self, name: str) -> dict[int, bool]:
+    def _numbers(self, name: str) -> dict[int, Decided]:
         return self._records.numbers(self._space(name), name)
 
     def _read(self, name: str, number: int) -> ProductVersion:
         space = self._space(name)
-        withdrawn = self._records.numbers(space, name)[number]
-        return self._records.read(space, name, number, withdrawn=withdrawn)
+        decided = self._records.numbers(space, name)[number]
+        return self._records.read(space, name, number, decided)
 
     def _whole(self, name: str, number: int) -> ProductVersion | None:
         """A version if its record is whole; else None, with a warning."""
@@ -200,56 +272,48 @@ class Products:
             _LOG.warning("%s@%d is damaged and left out: %s", name, number, str(damage))
             return None
 
-    def _same(self, draft: ProductVersion, latest: int | None) -> ProductVersion | None:
-        """The latest version, if it says what the draft says and all that it rests on is there."""
-        standing = self._whole(draft.name, latest) if latest else None
-        if standing is None or standing.ref.content != draft.ref.content:
-            return None
-        return standing if all(map(self._store.peek, standing.artifacts.values())) else None
+    def _latest(
+        self, name: str, numbers: Mapping[int, Decided],
+        read: Callable[[str, int], ProductVersion | None],
+    ) -> ProductVersion | None:
+        """The newest version that stands and does not wait; what `read` leaves out is none."""
+        found = (read(name, number) for number in reversed(standing(numbers)))
+        return next((version for version in found if version and not version.waits), None)
 
-    def _unknown(self, name: str, asked: int | None, numbers: Mapping[int, bool]) -> TsmError:
-        standing = [number for number, withdrawn in numbers.items() if not withdrawn]
+    def _waiting(self, draft: ProductVersion) -> ProductVersion | None:
+        """The newest candidate that says what the draft says, if there is one."""
+        known = self.candidates(draft.name) if self._numbers(draft.name) else ()
+        return next((version for version in known if self._says(version, draft)), None)
+
+    def _says(self, version: ProductVersion, draft: ProductVersion) -> bool:
+        """Whether a version says what the draft says, and all that it rests on is there."""
+        return (version.ref.content == draft.ref.content
+                and all(map(self._store.peek, version.artifacts.values())))
+
+    def _known_above(self, latest: ProductVersion, numbers: Mapping[int, Decided]) -> bool:
+        """Whether no record is damaged that may be the latest in the place of this one."""
+        return all(self._whole(latest.name, number) for number in standing(numbers)
+                   if number > latest.version)
+
+    def _unknown(
+        self, name: str, asked: int | None, numbers: Mapping[int, Decided]
+    ) -> TsmError:
         if not numbers:
             names = self.names()
             return refuse(Code.PRODUCT_UNKNOWN, name, found="no product of this name",
                           expected=f"a product that `{self._store.principal.name}` may see",
                           remedy=nearest(name, names) if names else "make one: `tsm put FILE`")
-        gone = "every version withdrawn" if asked is None else f"version {asked}, withdrawn"
-        return refuse(
-            Code.PRODUCT_UNKNOWN, name if asked is None else f"{name}@{asked}",
-            found=gone if asked is None or asked in numbers else f"no version {asked}",
-            expected=("one of its versions: " + ", ".join(map(str, standing)) if standing
-                      else "a version that is not withdrawn"),
-            remedy=f"use {name}@latest" if standing else "run its recipe or put its file again",
-        )
+        return no_such_version(name, asked, numbers)
 
     def _damaged(self, damage: RecordDamageError, expected: str) -> TsmError:
-        """Say which record is damaged, unless it is not for the eyes of this principal."""
         seen = damage.space in map(space_of, self._visible())
-        where = damage.key if seen else "a record of another principal"
-        return refuse(
-            Code.STORE_CORRUPT, f"{self._store.location}: {where}",
-            found=str(damage) if seen else "damage", expected=expected,
-            remedy="put the folder back from a backup; without one, remove it: what only that "
-            "version named is then collected",
-        )
+        return damaged(self._store.location, damage, expected, seen=seen)
 
 
-def _plain(name: str) -> str:
-    """The name, if it is one without a version."""
-    if split_ref(name)[1] is not None or "@" in name:
-        raise refuse(Code.PRODUCT_NAME, name, found="a name with a version",
-                     expected="a name alone", remedy="leave out what follows the @")
-    return name
-
-
-def _latest(numbers: Mapping[int, bool]) -> int | None:
-    return max((number for number, withdrawn in numbers.items() if not withdrawn), default=None)
-
-
-def _taken(name: str, found: str, expected: str) -> TsmError:
-    return refuse(Code.PRODUCT_NAME, name, found=f"the name of {found}",
-                  expected=f"a name that is free, or of {expected}", remedy="choose another name")
+def _judged(draft: ProductVersion, judgement: Judgement) -> ProductVersion:
+    """The draft with its judgement; one that fails makes it a candidate."""
+    waits = draft.candidate or not judgement.passed
+    return draft.model_copy(update={"judgement": judgement, "candidate": waits})
 
 
 def _now() -> str:

@@ -1,13 +1,15 @@
 """Version records of products on the place that holds the store, whoever may see them.
 
 A record is an object of its own, `products/<space>/<name>/<number>`, which appears whole and is won
-by one writer. A withdrawal is another object beside it, `<number>-withdrawn`.
+by one writer. What is decided later are other objects beside it, `<number>-promoted` and
+`<number>-withdrawn`, each the whole record with what was decided.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,10 +19,22 @@ from pz_tsm_core.store.backend import MANIFEST, Backend
 from pz_tsm_core.store.refusals import io_errors
 from pz_tsm_core.store.seal import DamageError, sealed, unsealed
 
-_SCHEMA = 1
+_SCHEMA = 2
 _ROOT = "products"
-_WITHDRAWN = "-withdrawn"
-_NUMBER = re.compile(rf"([1-9][0-9]{{0,8}})({_WITHDRAWN})?")
+_PROMOTED, _WITHDRAWN = "-promoted", "-withdrawn"
+_NUMBER = re.compile(rf"([1-9][0-9]{{0,8}})({_PROMOTED}|{_WITHDRAWN})?")
+
+
+class Decided(NamedTuple):
+    """What was decided about a version after it was appended."""
+
+    promoted: bool = False
+    withdrawn: bool = False
+
+    @property
+    def mark(self) -> str:
+        """How the object ends that says the last word."""
+        return _WITHDRAWN if self.withdrawn else _PROMOTED if self.promoted else ""
 
 
 class RecordDamageError(DamageError):
@@ -54,13 +68,14 @@ class Records:
         """Names of products in a space, sorted."""
         return self._below(f"{_ROOT}/{space}")
 
-    def numbers(self, space: str, name: str) -> dict[int, bool]:
-        """Numbers of all versions ever appended, ascending, and whether each was withdrawn."""
+    def numbers(self, space: str, name: str) -> dict[int, Decided]:
+        """Numbers of all versions ever appended, ascending, and what was decided of each."""
         matches = map(_NUMBER.fullmatch, self._below(f"{_ROOT}/{space}/{name}"))
-        found = sorted((int(match[1]), bool(match[2])) for match in matches if match)
-        return dict(found)  # of one number the withdrawal comes last
+        found = {(int(match[1]), match[2] or "") for match in matches if match}
+        return {number: Decided((number, _PROMOTED) in found, (number, _WITHDRAWN) in found)
+                for number in sorted({number for number, _ in found})}
 
-    def read(self, space: str, name: str, number: int, *, withdrawn: bool) -> ProductVersion:
+    def read(self, space: str, name: str, number: int, decided: Decided) -> ProductVersion:
         """Read a version.
 
         Raises
@@ -68,12 +83,12 @@ class Records:
         RecordDamageError
             When it is not exactly what was appended there.
         """
-        key = f"{_ROOT}/{space}/{name}/{number}{_WITHDRAWN if withdrawn else ''}"
+        key = f"{_ROOT}/{space}/{name}/{number}{decided.mark}"
         try:
             with io_errors(self._location):
                 content = self._read(key)
             said = unsealed(content, f"{self._location}: a product's record", schema=_SCHEMA)
-            version = ProductVersion.model_validate(said)
+            version = ProductVersion.model_validate(_migrated(said))
         except (DamageError, ValidationError) as damage:
             raise RecordDamageError(key, space, damage) from damage
         if _key(version) != key:
@@ -81,7 +96,7 @@ class Records:
         return version
 
     def append(self, version: ProductVersion) -> bool:
-        """Append a version, or its withdrawal; False when that number is taken."""
+        """Append a version, or what was decided of it; False when somebody was faster."""
         content = sealed(version.model_dump(mode="json", by_alias=True))
         with io_errors(self._location), self._backend.staging() as folder:
             return self._backend.publish(folder, _key(version), content)
@@ -100,9 +115,9 @@ class Records:
                     if not _NUMBER.fullmatch(entry):
                         key = f"{_ROOT}/{space}/{name}/{entry}"
                         raise RecordDamageError(key, space, "no number of a version")
-                for number, withdrawn in self.numbers(space, name).items():
-                    version = self.read(space, name, number, withdrawn=withdrawn)
-                    if not withdrawn:
+                for number, decided in self.numbers(space, name).items():
+                    version = self.read(space, name, number, decided)
+                    if not decided.withdrawn:
                         yield version
 
     def _below(self, key: str) -> list[str]:
@@ -116,6 +131,11 @@ class Records:
             raise DamageError("there is a folder but no record") from None
 
 
+def _migrated(said: dict[str, Any]) -> dict[str, Any]:
+    """A record of an earlier schema as this one has it: the first had no candidates."""
+    return {**said, "schema": _SCHEMA}
+
+
 def _key(version: ProductVersion) -> str:
-    mark = _WITHDRAWN if version.withdrawn else ""
+    mark = Decided(version.promoted is not None, version.withdrawn).mark
     return f"{_ROOT}/{space_of(version.access)}/{version.name}/{version.version}{mark}"

@@ -26,7 +26,7 @@ def unsealed(content: bytes, where: str, *, schema: int) -> dict[str, Any]:
     Parameters
     ----------
     where : what the record is called in a refusal
-    schema : the schema of records that this release reads
+    schema : the newest that this release reads; earlier ones are given as they are
 
     Raises
     ------
@@ -43,10 +43,10 @@ def unsealed(content: bytes, where: str, *, schema: int) -> dict[str, Any]:
         raise DamageError(f"the record is no sealed JSON ({error})") from error
     if not whole:
         raise DamageError("the record differs from its seal")
-    if said.get("schema") != schema:
+    if said.get("schema") not in range(1, schema + 1):
         raise refuse(
             Code.STORE_UNSUPPORTED, where, found=f"a record of schema {said.get('schema')}",
-            expected=f"schema {schema}",
+            expected=f"schema {schema}" + (" or an earlier one" if schema > 1 else ""),
             remedy="open the store with the release of pz-tsm that wrote it, or a later one",
         )
     return said

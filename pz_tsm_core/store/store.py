@@ -27,6 +27,7 @@ from pz_tsm_core.store.records import Records
 from pz_tsm_core.store.refusals import LOST, admit, io_errors
 from pz_tsm_core.store.seal import DamageError, sealed, unsealed
 from pz_tsm_core.store.verify import Verified, verify
+from pz_tsm_core.store.waiting import turn_at
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -197,11 +198,23 @@ class Store:
         with self._reading(ref), self._table(ref, name) as source:
             yield from tables.read_batches(source, f"{_name(ref)}/{name}", columns, rows)
 
-    def publish(self, request: StageRequest, fill: Callable[[Draft], None]) -> Manifest:
+    def publish(
+        self,
+        request: StageRequest,
+        fill: Callable[[Draft], None],
+        waits: Callable[[], None] = lambda: None,
+    ) -> Manifest:
         """Return the artifact of a request: the one that stands there, or what `fill` makes.
 
-        Nothing is visible before it is whole. When another process publishes the same address
-        meanwhile, its artifact is verified and returned, and this one discarded.
+        Nothing is visible before it is whole. While another process or thread makes it, this one
+        waits; should the other fail, die or stop, it makes it itself. When two have made it all
+        the same, the artifact of the first is verified and returned, and the other discarded.
+
+        `fill` may not publish the same request: it would wait for itself.
+
+        Parameters
+        ----------
+        waits : is called when the artifact has to be waited for
 
         Raises
         ------
@@ -211,12 +224,12 @@ class Store:
             Whatever `fill` raises; then nothing is published.
         """
         admit(self.principal, request.access, f"request {request.address}")
-        key = key_of(request.stage, request.address)
-        standing = None
-        if self.hold(request.address):
-            with io_errors(self.location):
-                standing = self._whole(key)
-        return standing or self._make(request, fill)
+        while True:
+            with self._turn(request, waits) as ours:
+                if standing := self._standing(request):
+                    return standing
+                if ours:
+                    return self._make(request, fill)
 
     def take_in(
         self, fill: Callable[[Draft], None], request_of: Callable[[Draft], StageRequest]
@@ -325,6 +338,22 @@ class Store:
                 if theirs is not None:
                     return agreed(ours, theirs)
             return ours
+
+    def _standing(self, request: StageRequest) -> Manifest | None:
+        """Manifest of the artifact of a request, every byte verified; None when there is none."""
+        if not self.hold(request.address):
+            return None
+        with io_errors(self.location):
+            return self._whole(key_of(request.stage, request.address))
+
+    @contextmanager
+    def _turn(self, request: StageRequest, waits: Callable[[], None]) -> Iterator[bool]:
+        """Wait for the turn to make an artifact, or until it stands; whether it is our turn."""
+        key = key_of(request.stage, request.address)
+        with ExitStack() as stack:
+            with io_errors(self.location):
+                ours = stack.enter_context(turn_at(self._backend, key, waits))
+            yield ours
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:

@@ -1,121 +1,47 @@
-"""A headless Chromium without a network, driven over its own DevTools protocol."""
+"""A real Prefect server with its pages."""
 
 from __future__ import annotations
 
-import base64
-import json
-import shutil
+import os
+import signal
+import socket
 import subprocess
+import sys
 import time
-from pathlib import Path
-from typing import Any
+import urllib.request
 
 import pytest
-from websockets.sync.client import connect
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-#: No host has an address, and what Chromium itself would fetch in the background stays home.
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-port=0",
-)
-
-
-class Tab:
-    """One page in the browser, and whatever it said or asked for.
-
-    Parameters
-    ----------
-    requests : addresses that were asked for
-    complaints : errors and warnings of the console, and of the browser about the page
-    """
-
-    def __init__(self, address: str) -> None:
-        self._socket = connect(address, proxy=None, max_size=None)
-        self._number = 0
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        for domain in ("Page", "Network", "Log", "Runtime"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Have the browser do something; give its answer."""
-        self._number += 1
-        self._socket.send(json.dumps(
-            {"id": self._number, "method": method, "params": parameters}))
-        while (message := json.loads(self._socket.recv(timeout=60))).get("id") != self._number:
-            self._hear(message)
-        assert "error" not in message, message
-        return message["result"]
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        told = message.get("params", {})
-        match message.get("method"):
-            case "Network.requestWillBeSent":
-                self.requests.append(told["request"]["url"])
-            case "Log.entryAdded":
-                self.complaints.append(told["entry"]["text"])
-            case "Runtime.consoleAPICalled" | "Runtime.exceptionThrown":
-                self.complaints.append(json.dumps(told))
-
-    def open(self, file: Path, *, width: int = 1280, dark: bool = False) -> None:
-        """Show a file from disk, and wait until it is whole."""
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900,
-                  deviceScaleFactor=1, mobile=width < 600)
-        self.call("Page.navigate", url=file.absolute().as_uri())
-        while self.see("document.readyState") != "complete":
-            time.sleep(0.05)
-
-    def see(self, expression: str) -> Any:
-        """Value of a JavaScript expression in the page, as the inspector sees it."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True,
-                           awaitPromise=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def picture(self, file: Path) -> None:
-        """Save the whole page as PNG."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        file.write_bytes(base64.b64decode(shot["data"]))
-
-    def close(self) -> None:
-        """Let go of the browser."""
-        self._socket.close()
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory):
-    """Address of a running Chromium's DevTools."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    home = tmp_path_factory.mktemp("chromium")
-    with subprocess.Popen([program, *FLAGS, f"--user-data-dir={home}", "about:blank"],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        port = home / "DevToolsActivePort"
-        until = time.monotonic() + 60
-        while not port.exists() or len(port.read_text().split()) < 2:
-            assert time.monotonic() < until, "Chromium did not start"
-            assert process.poll() is None, "Chromium ended at once"
-            time.sleep(0.05)
-        number, path = port.read_text().split()
-        yield f"ws://127.0.0.1:{number}{path}"
-        process.terminate()
+def prefect_url(tmp_path_factory: pytest.TempPathFactory):
+    """Address of a real Prefect server with its pages, for the whole session."""
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    environment = {
+        "PREFECT_HOME": str(home), "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),  # the pages ask this one
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    }
+    url = f"http://127.0.0.1:{port}"
+    with (home / "log").open("wb") as log, subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start"],
+            env=clean | environment, stdout=log, stderr=log, start_new_session=True) as process:
+        until = time.monotonic() + 120
+        while not _answers(f"{url}/api/health"):
+            assert time.monotonic() < until, "Prefect did not start"
+            assert process.poll() is None, (home / "log").read_text()
+            time.sleep(0.1)
+        yield url
+        os.killpg(process.pid, signal.SIGKILL)  # the command has a server as its child
 
 
-@pytest.fixture
-def tab(browser: str):
-    """An empty page."""
-    with connect(browser, proxy=None) as whole:
-        whole.send(json.dumps({"id": 1, "method": "Target.createTarget",
-                               "params": {"url": "about:blank"}}))
-        while "result" not in (answer := json.loads(whole.recv(timeout=60))):
-            pass
-    server, _, _ = browser.partition("/devtools/")
-    page = Tab(f"{server}/devtools/page/{answer['result']['targetId']}")
-    yield page
-    page.close()
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5):
+            return True
+    except OSError:
+        return False

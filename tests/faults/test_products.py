@@ -42,6 +42,11 @@ store = open_store(root)
 store.products.add("deep", "table", {"a": publish(store, 2)}, "a")
 store.products.withdraw("deep@2")
 """
+PROMOTE = CHILD + """
+store = open_store(root)
+store.products.add("deep", "table", {"a": publish(store, 2)}, "a", candidate=True)
+store.products.promote("deep")
+"""
 RACE = CHILD + """
 me, turns = int(sys.argv[2]), int(sys.argv[3])
 store = open_store(root / "store")
@@ -95,6 +100,23 @@ def test_a_kill_in_any_step_leaves_the_old_versions_or_the_new(tmp_path, step, r
     assert not list(tmp_path.glob(".staging/*"))
 
 
+@pytest.mark.parametrize("step", [
+    "stage.after", "publish.before_rename", "publish.after_rename",
+    *(pytest.param(step, marks=pytest.mark.prove) for step in STEPS)])
+def test_a_kill_while_a_candidate_is_promoted_leaves_it_waiting_or_the_latest(tmp_path, step):
+    first = add(open_store(tmp_path), 1)
+    killed = run(PROMOTE, tmp_path, PZ_TSM_KILL_AT=f"{step}:3")
+    _, err = killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL, err
+    store = open_store(tmp_path)
+    promoted = step in ("publish.after_rename", "publish.after")
+    assert numbers(store) == [2, 1]
+    assert store.products.get("deep").version == (2 if promoted else first.version)
+    assert len(store.products.candidates("deep")) == (not promoted)
+    # Whoever asks again gets what was asked for.
+    assert store.products.promote("deep@2") == store.products.get("deep")
+
+
 def race(root, adders, turns):
     children = [run(RACE, root, me, turns) for me in range(adders)]
     while len(list(root.glob("ready-*"))) < adders:
@@ -137,7 +159,8 @@ def test_a_full_disk_while_a_record_is_written_is_one_clear_error(tmp_path, limi
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("verb", ["add", "withdraw", "get", "list", "collect", "verify"])
+@pytest.mark.parametrize(
+    "verb", ["add", "promote", "withdraw", "get", "list", "collect", "verify"])
 def test_whichever_call_fails_it_is_told_and_the_next_try_succeeds(tmp_path, faulty, verb, code):
     for nth in range(1, 80):
         root = tmp_path / str(nth)
@@ -147,6 +170,7 @@ def test_whichever_call_fails_it_is_told_and_the_next_try_succeeds(tmp_path, fau
         loose = publish(sound, 3)
         verbs = {
             "add": lambda s, ref=ref: s.products.add("deep", "table", {"a": ref}, "a"),
+            "promote": lambda s: s.products.promote("deep@1"),
             "withdraw": lambda s: s.products.withdraw("deep@1"),
             "get": lambda s: s.products.get("deep"),
             "list": lambda s: s.products.list(),
@@ -195,8 +219,8 @@ def test_a_record_of_a_later_release_is_left_alone_and_stops_a_collection(tmp_pa
     add(open_store(tmp_path), 1)
     file = tmp_path / "products/public/deep/1/manifest.json"
     file.chmod(0o644)
-    said = unsealed(file.read_bytes(), "x", schema=1)
-    file.write_bytes(sealed(said | {"schema": 2}))
+    said = unsealed(file.read_bytes(), "x", schema=2)
+    file.write_bytes(sealed(said | {"schema": 3}))
     for call in (lambda: open_store(tmp_path).products.get("deep"), open_store(tmp_path).collect):
         with pytest.raises(TsmError) as caught:
             call()

@@ -33,6 +33,9 @@ def fill(draft):
     (draft.directory / "sub" / "note.txt").write_text("x")
 open_store(sys.argv[1]).publish(StageRequest(stage="combine", version=1), fill)
 """
+# The same of somebody who does not wait for a turn.
+OVERTAKE = PUBLISH.replace('.publish(StageRequest(stage="combine", version=1), fill)', """.take_in(
+    fill, lambda draft: StageRequest(stage="combine", version=1))""")
 # While it writes, another publishes the same.
 LOSE = PUBLISH.replace("    (draft.dir", """
     import subprocess
@@ -81,7 +84,7 @@ def assert_mended(root, cache):
     open_store(root).collect()
     standing = (data.parent / "manifest.json", data / "galaxies.parquet", data / "sub/note.txt")
     assert {f"{root}/{path}" for path in below(root, "objects")} == set(map(str, standing))
-    assert below(root, ".holds") == below(root, ".probe") == []
+    assert below(root, ".holds") == below(root, ".probe") == below(root, ".turns") == []
     assert len(below(root, ".alone")) == 1
     assert not list(cache.glob("pz-tsm/s3/*/.staging/*"))
     assert not list(cache.glob("pz-tsm/s3/*/.owners/*"))
@@ -90,6 +93,7 @@ def assert_mended(root, cache):
 def test_there_are_points_around_every_request_that_counts():
     assert {
         "publish.before_upload", "publish.before_manifest", "publish.after", "publish.lost",
+        "turn.before", "turn.after", "turn.before_end", "turn.after_end",
         "hold.before", "hold.after", "lease.before", "lease.after",
         "set_aside.before", "set_aside.between", "set_aside.after",
         "collect.before_move", "collect.after_move", "collect.before_delete",
@@ -102,10 +106,10 @@ def places(*telling, also):
         "place", [*telling, *(pytest.param(each, marks=pytest.mark.prove) for each in also)])
 
 
-@places("hold.after", "set_aside.between", "set_aside.after", "publish.before_manifest",
-        "publish.after",
-        also=("stage.after", "hold.before", "lease.before", "lease.after", "set_aside.before",
-              "publish.before_upload"))
+@places("turn.after", "turn.before_end", "hold.after", "set_aside.between", "set_aside.after",
+        "publish.before_manifest", "publish.after",
+        also=("turn.before", "turn.after_end", "stage.after", "hold.before", "lease.before",
+              "lease.after", "set_aside.before", "publish.before_upload"))
 def test_a_writer_killed_anywhere_leaves_old_or_new_and_the_next_run_mends_it(s3, tmp_path, place):
     store = open_store(s3)
     (store.directory(store.publish(REQUEST, fill).ref) / "sub" / "note.txt").unlink()
@@ -115,7 +119,7 @@ def test_a_writer_killed_anywhere_leaves_old_or_new_and_the_next_run_mends_it(s3
 
 
 def test_a_loser_that_is_killed_leaves_the_winners_files_alone(s3, tmp_path):
-    killed(LOSE, s3, "publish.lost", PUBLISH)
+    killed(LOSE, s3, "publish.lost", OVERTAKE)
     assert_mended(s3, tmp_path / "cache")
 
 

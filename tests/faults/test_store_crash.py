@@ -60,7 +60,8 @@ def visible(root):
 
 
 def test_there_are_points_around_every_durable_step():
-    assert {"stage.before", "draft.batch", "publish.before_manifest", "publish.after_manifest",
+    assert {"turn.before", "turn.after", "turn.before_end", "turn.after_end",
+            "stage.before", "draft.batch", "publish.before_manifest", "publish.after_manifest",
             "publish.before_rename", "publish.after_rename", "set_aside.before"} <= set(POINTS)
 
 
@@ -78,6 +79,7 @@ def test_a_kill_anywhere_leaves_old_or_new_and_the_next_run_mends_it(tmp_path, n
     other = REQUEST.model_copy(update={"version": 2})
     open_store(root).publish(other, fill)  # a new process sweeps what the killed one left
     assert not list((root / ".staging").iterdir())
+    assert not list((root / ".turns").iterdir())
 
 
 def test_a_point_that_is_never_reached_kills_nobody(tmp_path):

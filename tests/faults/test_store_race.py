@@ -58,11 +58,17 @@ def table(start):
     return pa.table({"x": range(start, 100)})
 
 
+def overtake(root, start):
+    """Publish at the address of a request, whoever makes it: as one who has lost its turn."""
+    return open_store(root).take_in(
+        lambda draft: draft.write_table("t", table(start)) and None, lambda draft: REQUEST).ref
+
+
 def overtaken_by(start, root):
     """A stage that, while it works, sees its address published by somebody else."""
     def fill(draft):
         draft.write_table("t", table(0))
-        open_store(root).publish(REQUEST, lambda d: d.write_table("t", table(start)) and None)
+        overtake(root, start)
     return fill
 
 
@@ -86,8 +92,7 @@ def test_who_comes_second_to_a_damaged_artifact_replaces_it(root):
 
     def fill(draft):
         draft.write_table("t", table(0))
-        ref = open_store(root).publish(
-            REQUEST, lambda d: d.write_table("t", table(0)) and None).ref
+        ref = overtake(root, 0)
         (store.directory(ref) / "t.parquet").unlink()
 
     manifest = store.publish(REQUEST, fill)

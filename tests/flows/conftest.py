@@ -128,6 +128,16 @@ def define(web, folder):
 
 
 @pytest.fixture
+def site(folder, store, monkeypatch):
+    """The file of a service with that store, which this process and its children find."""
+    path = folder / "site.yaml"
+    path.write_text(f"schema: 1\nstore: {store}\nsurvey_path: surveys\n"
+                    "results: {directory: results}\n", "utf-8")
+    monkeypatch.setenv("PZ_TSM_SITE", str(path))
+    return path
+
+
+@pytest.fixture
 def recipe(folder):
     """A recipe that names surveys and no files."""
 

@@ -40,7 +40,7 @@ sys.addaudithook(refuse)
 def environment(server, folder):
     """Of somebody who works with a Prefect server and has the checkout."""
     clean = {k: v for k, v in os.environ.items()
-             if not k.startswith("PREFECT_") and k != "PZ_TSM_ALLOW_HOSTS"}
+             if not k.startswith("PREFECT_") and k not in ("PZ_TSM_ALLOW_HOSTS", "PZ_TSM_SITE")}
     return clean | server.environment | {
         "HOME": str(folder), "PATH": f"{BIN}:{os.environ['PATH']}",
         "PREFECT_WORKER_QUERY_SECONDS": "1"}
@@ -105,21 +105,19 @@ def ended(client, run_id):
 
 
 def test_surveys_are_fetched_at_the_edge_alone_and_used_where_there_is_no_way_out(
-    typed, worker, client, environment, wait_until, define, recipe, web, folder, store
+    typed, worker, client, environment, wait_until, define, recipe, web, folder, site, store
 ):
     define("alpha")
     typed(shlex.split(line_with("work-pool create")))
     typed(shlex.split(line_with("deploy --all")))
-    client.create_work_queue(COMPUTE, work_pool_name=POOL)
-    idle = worker(COMPUTE, PZ_TSM_STORE=str(folder / "elsewhere"), PZ_TSM_ALLOW_HOSTS=web.host)
-    said = typed([*shlex.split(line_with("deployment run"))[:-1], 'surveys=["alpha"]',
-                  "--param", f"survey_path={folder / 'surveys'}"])
+    idle = worker(COMPUTE, PZ_TSM_SITE=str(folder / "elsewhere"), PZ_TSM_ALLOW_HOSTS=web.host)
+    said = typed([*shlex.split(line_with("deployment run"))[:-1], 'request={"surveys": ["alpha"]}'])
     asked = client.read_flow_run(re.search(r"UUID: (\S+)", said)[1])
     wait_until(lambda: (looked(client, COMPUTE) or asked.created) > asked.created, SECONDS)
     assert client.read_flow_run(asked.id).state.type is StateType.SCHEDULED
     assert web.requests == []
     # Only here is it known where the store is, and that the archive may be asked.
-    worker(EDGE, PZ_TSM_STORE=str(store), PZ_TSM_ALLOW_HOSTS=web.host)
+    worker(EDGE, PZ_TSM_SITE=str(site), PZ_TSM_ALLOW_HOSTS=web.host)
     done = wait_until(lambda: ended(client, asked.id), SECONDS)
     assert (done.state.type, done.work_queue_name) == (StateType.COMPLETED, EDGE)
     assert ("GET", "/alpha.csv") in web.requests

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from flows import submission
-from flows.compile_redshifts import compile_redshifts
 from flows.fetch_surveys import fetch_surveys
 from flows.progress import Lines
+from flows.recipe_run import recipe_run
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import PUBLIC, Access, Principal
 from pz_tsm_core.model.retrieval import FetchLimits
@@ -23,13 +23,14 @@ from pz_tsm_core.model.run import RunRecord
 from pz_tsm_core.recipes import load_recipe
 from pz_tsm_core.remote import Reach
 from pz_tsm_core.retrieval import fetch
+from pz_tsm_core.service import FetchRequest
 from pz_tsm_core.store import open_store
 from tasks.fetch import fetch_task
-from tasks.stage import Moment, listener
+from tasks.stage import Moment, StoreAt, listener
 
 TSM = Path(sys.executable).with_name("tsm")
 NO_SUCH_TABLE = "  tables: [{name: mine, product: nowhere, columns: {ra: a, dec: b, z: c}}]\n"
-ME = Principal(name="me")
+LOCAL, ME = Principal(), Principal(name="me")
 MINE = Access(kind="private", name="me")
 
 
@@ -46,11 +47,11 @@ def hurry(monkeypatch):
 def run(prefect_client_settings, hurry, store):
     """Run a recipe in this process; give the events that were told."""
 
-    def go(path, principal=submission.LOCAL):
+    def go(path, principal=LOCAL):
         heard = []
         token = listener.set(heard.append)
         try:
-            compile_redshifts(load_recipe(path), store=str(store), principal=principal)
+            recipe_run(load_recipe(path), StoreAt(location=str(store), principal=principal))
         finally:
             listener.reset(token)
         return heard
@@ -141,7 +142,7 @@ def test_what_has_changed_is_told_and_only_what_depends_on_it_is_redone(
     told = {event.label: event.remarks for event in heard if event.remarks}
     assert told == {"fetch beta": ("rows: 4 before, 5 now (+1)",)}
     fresh = folder / "fresh"
-    compile_redshifts(load_recipe(path), store=str(fresh))  # as if never fetched before
+    recipe_run(load_recipe(path), StoreAt(location=str(fresh)))  # as if never fetched before
     again = digests(folder)
     run(path)
     assert digests(folder) == again
@@ -222,7 +223,8 @@ def test_a_busy_service_is_asked_again(define, recipe, run, web):
     define("alpha")
     web.busy = 2
     heard = run(recipe("alpha", fetch="if-changed"))
-    told = [event.moment for event in heard if event.label == "fetch alpha"]
+    told = [event.moment for event in heard
+            if event.label == "fetch alpha" and not event.progress]
     assert told == [Moment.RUNNING, Moment.RETRYING] * 2 + [Moment.RUNNING, Moment.DONE]
 
 
@@ -323,17 +325,19 @@ def test_what_was_fetched_for_one_person_stays_so_where_the_recipe_says_nothing(
     assert open_store(store, ME).products.get("deep").access == MINE
 
 
-def test_the_flow_of_the_edge_brings_what_a_recipe_needs(define, recipe, run, folder, store, web):
+def test_the_flow_of_the_edge_brings_what_a_recipe_needs(
+    define, recipe, run, site, store, web
+):
     for key in ("alpha", "beta"):
         define(key)
-    given = fetch_surveys(["alpha", "beta"], region="cone 150.1 2.2 0.5", rows=2,
-                          survey_path=str(folder / "surveys"), store=str(store))
+    given = fetch_surveys(FetchRequest(
+        surveys=("alpha", "beta"), region="cone 150.1 2.2 0.5", rows=2))
     assert [open_store(store).manifest(ref).rows.given for ref in given] == [2, 2]
     web.requests.clear()
     run(recipe(*(f"{key}, rows: 2, region: 'cone 150.1 2.2 0.5'" for key in ("alpha", "beta"))))
     assert web.requests == []
-    error = refusal(lambda: fetch_surveys(["nowhere", "ALPHA!"], store=str(store)))
-    assert error.codes == (Code.RECIPE_BAD_VALUE,)
+    error = refusal(lambda: fetch_surveys(FetchRequest(surveys=("nowhere", "alpha_"))))
+    assert error.codes == (Code.SURVEY_UNKNOWN, Code.SURVEY_UNKNOWN)
 
 
 #: Where a run dies: in the middle of a transfer, and at what makes its table and its name durable.
@@ -360,6 +364,6 @@ def test_a_run_killed_while_it_fetches_is_completed_by_the_next(
     assert all(whole.verify(version).damages == () for version in whole.products.list())
     run(path)
     disturbed = digests(folder)
-    compile_redshifts(load_recipe(path), store=str(folder / "another"))
+    recipe_run(load_recipe(path), StoreAt(location=str(folder / "another")))
     assert digests(folder) == disturbed
     assert open_store(store).products.get("alpha").access == PUBLIC

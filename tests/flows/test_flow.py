@@ -11,7 +11,7 @@ from tasks.stage import Moment, StoreAt, listener
 
 @pytest.fixture
 def run(toy_flow, store, folder):
-    return lambda recipe: toy_flow(recipe, store=str(store))
+    return lambda recipe: toy_flow(recipe, StoreAt(location=str(store)))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_second_run_is_shown_as_cached_and_computes_nothing(
 
     shown = []
     for _ in range(2):
-        state = toy_flow(toys.recipe("one", "two"), store=str(store), return_state=True)
+        state = toy_flow(toys.recipe("one", "two"), StoreAt(location=str(store)), return_state=True)
         run_id = state.state_details.flow_run_id
         shown.append(wait_until(partial(states_of, run_id)))
     labels = ["fetch one", "fetch two", "join", "share"]
@@ -111,7 +111,7 @@ def test_all_failures_are_reported_at_once_and_nothing_below_them_runs(
     toy_flow, toys, store, folder
 ):
     recipe = toys.recipe("fail_a", "one", "fail_b")
-    state = toy_flow(recipe, store=str(store), return_state=True)
+    state = toy_flow(recipe, StoreAt(location=str(store)), return_state=True)
     error = state.result(raise_on_failure=False)
     assert state.is_failed()
     assert [problem.where for problem in error.problems] == ["fail_a", "fail_b"]

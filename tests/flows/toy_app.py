@@ -18,7 +18,7 @@ import flows.pins
 from flows import commands
 from pz_tsm_core.cli import told_plainly
 from pz_tsm_core.errors import Code, Problem, TransientError, refuse
-from pz_tsm_core.model.artifact import ArtifactRef, Principal
+from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.combining import CombinePolicy
 from pz_tsm_core.model.policy import SplitPolicy
 from pz_tsm_core.model.recipe import Recipe
@@ -111,10 +111,12 @@ def toy_flow():
     from prefect import flow
 
     from flows import submission
+    from flows.seen import seen
 
     @flow(name="toy", task_runner=submission.task_runner(), persist_result=False)
-    def toy(recipe: Recipe, store: str, principal: Principal = submission.LOCAL) -> ArtifactRef:
-        return submission.carry_out(order, recipe, StoreAt(location=store, principal=principal))
+    def toy(recipe: Recipe, at: StoreAt) -> ArtifactRef:
+        with seen() as view:
+            return submission.carry_out(order, recipe, at, view).result
 
     # Toys come from nowhere and are delivered to nobody.
     submission.pin = lambda recipe, store: flows.pins.Pins()
@@ -127,7 +129,7 @@ def main() -> None:
 
     flows.closing.closing = lambda recipe, product, arguments: "made"
     flows.order.order_for = lambda recipe: order
-    local_run._flow_for = lambda recipe: toy_flow()
+    local_run._flow = toy_flow
     app = typer.Typer()
     app.command()(commands.run)
     app.command()(commands.plan)

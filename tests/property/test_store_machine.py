@@ -31,7 +31,8 @@ def table(version):
 
 class StoreMachine(RuleBasedStateMachine):
     """The model: which artifacts stand whole and which damaged, what each of two open stores has
-    used, and which artifact each number of the product `p` names; None once it is withdrawn.
+    used, and which artifact each number of the product `p` names; None once it is withdrawn. Of
+    those that stand, which were appended as candidates and not promoted.
     """
 
     files_alone_are_damage = True
@@ -42,7 +43,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.stores = [open_store(self.root), open_store(self.root)]
         self.refs, self.whole, self.damaged = {}, set(), set()
         self.used = [set(), set()]
-        self.named = {}
+        self.named, self.waiting = {}, set()
 
     def new_root(self):
         return Path(tempfile.mkdtemp(prefix="tsm-store-"))
@@ -152,18 +153,47 @@ class StoreMachine(RuleBasedStateMachine):
     def standing(self):
         return {number: version for number, version in self.named.items() if version}
 
-    @rule(version=VERSIONS, who=st.integers(0, 1))
-    def name(self, version, who):
+    @property
+    def latest(self):
+        return max(self.standing.keys() - self.waiting, default=0)
+
+    @property
+    def candidates(self):
+        return {number for number in self.standing if number > self.latest}
+
+    @rule(version=VERSIONS, who=st.integers(0, 1), candidate=st.booleans())
+    def name(self, version, who, candidate):
         if version not in self.whole:
             return
-        added = self.stores[who].products.add("p", "table", {"a": self.refs[version]}, "a")
+        added = self.stores[who].products.add(
+            "p", "table", {"a": self.refs[version]}, "a", candidate=candidate)
         self.used[who].add(version)
-        latest = max(self.standing, default=None)
-        if self.standing.get(latest) == version:
-            assert added.version == latest
+        alike = {number for number in self.candidates if self.named[number] == version}
+        if self.standing.get(self.latest) == version:
+            assert added.version == self.latest
+        elif candidate and alike:
+            assert added.version == max(alike)
         else:
             assert added.version == max(self.named, default=0) + 1
             self.named[added.version] = version
+            if candidate:
+                self.waiting.add(added.version)
+
+    @rule(number=st.integers(1, 4), who=st.integers(0, 1))
+    def promote(self, number, who):
+        codes = ()
+        try:
+            self.stores[who].products.promote(f"p@{number}")
+        except TsmError as error:
+            codes = error.codes
+        if number in self.standing:
+            self.used[who].add(self.standing[number])
+        if number in self.standing and number >= self.latest:
+            self.waiting.discard(number)
+            assert codes == ()
+        else:
+            assert codes == (Code.PRODUCT_SUPERSEDED if number in self.standing
+                             else Code.PRODUCT_UNKNOWN,)
 
     @rule(number=st.integers(1, 4), who=st.integers(0, 1))
     def withdraw(self, number, who):
@@ -175,17 +205,18 @@ class StoreMachine(RuleBasedStateMachine):
         if number in self.standing:
             self.used[who].add(self.standing[number])
             self.named[number] = None
+            self.waiting.discard(number)
             assert codes == ()
         else:
             assert codes == (Code.PRODUCT_UNKNOWN,)
 
     @rule(who=st.integers(0, 1))
     def get(self, who):
-        if not self.standing:
+        if not self.latest:
             return
         version = self.stores[who].products.get("p")
         assert version.ref == self.refs[self.standing[version.version]]
-        assert version.version == max(self.standing)
+        assert version.version == self.latest
         self.used[who].add(self.standing[version.version])
 
     @rule(who=st.integers(0, 1))
@@ -207,8 +238,12 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def versions_are_what_the_model_says(self):
         listed = self.stores[0].products.list()
-        assert [(each.version, each.ref) for each in listed] == [
-            (number, self.refs[version]) for number, version in sorted(self.standing.items())[::-1]]
+        assert [(each.version, each.ref, each.waits) for each in listed] == [
+            (number, self.refs[version], number in self.waiting)
+            for number, version in sorted(self.standing.items())[::-1]]
+        if self.named:
+            waiting = self.stores[0].products.candidates("p")
+            assert [each.version for each in waiting] == sorted(self.candidates)[::-1]
 
     @invariant()
     def what_is_visible_is_what_the_model_says(self):

@@ -201,6 +201,10 @@ def test_products_are_listed_as_a_table(store, csv):
     assert isinstance(listed, pd.DataFrame)
     assert listed[["product", "version", "kind", "rows", "access"]].values.tolist() == [
         ["deep", 2, "table", 3, "public"], ["deep", 1, "table", 2, "public"]]
+    again = {"put": store.products.get("deep@1").ref}
+    store.products.add("deep", "table", again, "put", candidate=True)
+    assert tsm.list_products(store)["candidate"].tolist() == [True, False, False]
+    store.products.withdraw("deep@3")
     folder = store.directory(store.products.get("deep@1").ref)
     (folder / "manifest.json").unlink()
     assert tsm.list_products(store)["rows"].isna().tolist() == [False, True]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 from upath import UPath
 
-from pz_tsm_core.store.backend import MANIFEST, Stamp, Stamps
+from pz_tsm_core.store.backend import MANIFEST, Stamp, Stamps, Turn, Unguarded
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.keys import OBJECTS, QUARANTINE
 from pz_tsm_core.store.posix import PosixBackend, regular_files
@@ -25,6 +25,7 @@ from pz_tsm_core.store.s3.lease import Lease, alone
 from pz_tsm_core.store.s3.leftovers import abort_unfinished, delete_below, leftovers
 from pz_tsm_core.store.s3.place import Patience, Place
 from pz_tsm_core.store.s3.server import SERVERS, Server
+from pz_tsm_core.store.s3.turns import sweep_turns, take_turn
 
 #: A key of an artifact: `objects/<stage>/<xx>/<address>`.
 _OBJECT_PARTS = 4
@@ -163,6 +164,12 @@ class S3Backend:
             self._hold.add(address)
         return self._exists
 
+    def turn(self, address: str) -> Turn | None:
+        """Make an object that nobody has made, which counts as long as it is renewed."""
+        if not self._server.enforces():  # nobody can be kept out
+            return Unguarded()
+        return take_turn(self._bucket, self._quick, self._claims, address)
+
     @contextmanager
     def collecting(self) -> Iterator[frozenset[str]]:
         """Be alone in the store, and say what running processes hold."""
@@ -196,6 +203,7 @@ class S3Backend:
             left = leftovers(self._bucket, in_use)
             if not dry_run:
                 abort_unfinished(self._bucket, in_use)
+                sweep_turns(self._bucket, self._claims)  # before the claims of the dead
                 sweep_holds(self._bucket, self._claims)
         swept += sum(left.values())
         if dry_run:

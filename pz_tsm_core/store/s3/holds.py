@@ -17,9 +17,9 @@ from contextlib import suppress
 from functools import partial
 from threading import Lock
 
+from pz_tsm_core.store.beat import Beat, seconds
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.refusals import PlaceError
-from pz_tsm_core.store.s3.beat import Beat, seconds
 from pz_tsm_core.store.s3.bucket import Bucket, Entry
 from pz_tsm_core.store.s3.claims import Claims
 from pz_tsm_core.store.s3.lease import GRAIN_SECONDS, wait_while_taken

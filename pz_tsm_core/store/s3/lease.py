@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from threading import Lock
 
+from pz_tsm_core.store.beat import Beat, seconds
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.refusals import PlaceError
-from pz_tsm_core.store.s3.beat import Beat, seconds
 from pz_tsm_core.store.s3.bucket import Bucket, Entry
 from pz_tsm_core.store.s3.claims import Claims
 

@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 
 from pz_tsm_core.errors import Code, refuse
 from pz_tsm_core.model.artifact import sha256_of
+from pz_tsm_core.store.backend import TURN_SECONDS
 
 SCHEME = "s3://"
 _LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>.*))?")
@@ -28,6 +29,7 @@ class Patience:
     tries : how often a request that may pass is sent, before it is told as failed
     lease_seconds : how long a collector that has died keeps others waiting, at most
     hold_seconds : how long what a process used is kept after it has died
+    turn_seconds : how long who makes an artifact and has died keeps others waiting, at most
     """
 
     connect_seconds: float = 10
@@ -35,6 +37,7 @@ class Patience:
     tries: int = 3
     lease_seconds: float = 60
     hold_seconds: float = 86_400
+    turn_seconds: float = TURN_SECONDS
 
     @property
     def margin_seconds(self) -> float:

@@ -1,0 +1,1 @@
+"""What stands at a service: deployments, work pool and queues, schedules, automations."""

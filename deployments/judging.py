@@ -1,0 +1,69 @@
+"""Whether a server still acts on what it hears: `python -m deployments.judging` for a supervisor.
+
+A Prefect server that starts while its database is away for a moment answers from then on, and its
+automations are deaf: the part of it that listens has ended, and nobody starts it again. So it is
+asked to notice something. Exit code 1 means: start the server anew; 2, that nothing can be said.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.filters import (
+    EventFilter,
+    EventNameFilter,
+    EventOccurredFilter,
+    EventResourceFilter,
+)
+from prefect.events.schemas.events import Event, Resource
+
+from deployments.automations import ASKED, NOTICES
+
+#: For a server to notice on a busy machine.
+SECONDS = 60.0
+
+
+def judges(client: SyncPrefectClient, seconds: float = SECONDS) -> bool | None:
+    """Ask a server to notice an event; whether it does in time; None if never told to."""
+    known = client.read_automations_by_name(NOTICES)
+    if not known:
+        return None
+    began, end = datetime.now(UTC), time.monotonic() + seconds
+    noticed = EventFilter(
+        occurred=EventOccurredFilter(since=began, until=began + timedelta(hours=1)),
+        event=EventNameFilter(name=["prefect.automation.triggered"]),
+        resource=EventResourceFilter(id=[f"prefect.automation.{known[0].id}"]))
+    _tell(client)
+    while not _has(client, noticed):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def _tell(client: SyncPrefectClient) -> None:
+    event = Event(event=ASKED, resource=Resource({"prefect.resource.id": "pz-tsm.service"}))
+    client.request("POST", "/events", json=[event.model_dump(mode="json")])
+
+
+def _has(client: SyncPrefectClient, wanted: EventFilter) -> bool:
+    answer = client.request("POST", "/events/filter", json={
+        "filter": wanted.model_dump(mode="json", exclude_unset=True), "limit": 1})
+    return bool(answer.json()["events"])
+
+
+def main() -> int:
+    """Exit code: 0 when the server acts on what it hears, 1 when not, 2 when none answers."""
+    try:
+        with get_client(sync_client=True) as client:
+            return {True: 0, False: 1, None: 2}[judges(client)]
+    except httpx.HTTPError:
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

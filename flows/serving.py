@@ -1,0 +1,77 @@
+"""What the flows of a service share: whose run it is, where it works, what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from httpx import HTTPError
+from prefect import get_run_logger, runtime
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+
+from flows.attending import attended
+from flows.offering import offer
+from flows.order import Order
+from flows.seen import View, seen
+from flows.submission import Outcome, carry_out
+from pz_tsm_core.errors import TsmError
+from pz_tsm_core.model.guard import GuardPolicy
+from pz_tsm_core.service import RefreshRequest, Site, site_here
+from pz_tsm_core.service.recipes import access_of, recipe_of
+from pz_tsm_core.service.requests import ResultRequest
+from tasks.stage import StoreAt
+
+#: Who works when nobody asks: what is scheduled, and what is for all.
+SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Served:
+    """One run at a service, on behalf of somebody."""
+
+    site: Site
+    at: StoreAt
+    view: View
+
+    def make(
+        self, order: Order, request: ResultRequest | RefreshRequest,
+        guard: GuardPolicy | None = None,
+    ) -> Outcome:
+        """Do what a request asks for, and hand the result over.
+
+        Parameters
+        ----------
+        guard : what must hold for the name to stand for the result
+        """
+        recipe = recipe_of(request, self.site, self.at.open())
+        address = self.site.shown_at(recipe.output.directory)
+        return carry_out(order, recipe, self.at, self.view, access=access_of(request), guard=guard,
+                         link=lambda name: f"{address}/{quote(name)}" if address else None)
+
+
+@contextmanager
+def serving(owner: str = SERVICE) -> Iterator[Served]:
+    """Work for somebody at the site that PZ_TSM_SITE names; tell afterwards what there is now."""
+    with attended(), seen() as view:
+        site = site_here()
+        _tag(owner)
+        yield Served(site, StoreAt(location=site.store, principal=site.principal(owner)), view)
+    try:
+        offer(site)
+    except (TsmError, PrefectException, HTTPError) as error:
+        # The result stands; whoever changes something next tells all choices anew.
+        get_run_logger().warning("the choices of forms are as they were: %s", error)
+
+
+def _tag(owner: str) -> None:
+    """Let people find runs by who asked for them, and how."""
+    if runtime.flow_run.id is None:  # called as a plain function
+        return
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(runtime.flow_run.id)
+        how = "schedule" if run.auto_scheduled else "request"
+        tags = dict.fromkeys([*run.tags, f"owner:{owner}", f"by:{how}"])
+        client.update_flow_run(run.id, tags=list(tags))

@@ -1,0 +1,59 @@
+"""What is decided about runs that died or seemed to, without a server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.states import (
+    AwaitingRetry,
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Pending,
+    Running,
+    Scheduled,
+)
+
+from flows.attending import Verdict, verdict
+from flows.recover import RecoveryPolicy, next_try, retries_of
+from flows.settings import SILENCE_SECONDS, SILENT, service_environment
+
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("state", "expected"), [
+    (Running(), Verdict.GO_ON),
+    (Crashed(message=SILENT), Verdict.ALIVE),
+    (Crashed(message="Process exited with status code: -9."), Verdict.REPLACED),
+    (AwaitingRetry(), Verdict.REPLACED),
+    (Scheduled(), Verdict.REPLACED),
+    (Pending(), Verdict.REPLACED),
+    (Cancelling(), Verdict.CANCELLED),
+    *((state, Verdict.OVER) for state in (Completed(), Failed(), Cancelled())),
+])
+def test_a_process_draws_the_right_conclusion_from_the_state_of_its_run(state, expected):
+    assert verdict(state, attempt=1, mine=1) is expected
+
+
+def test_a_process_whose_run_was_begun_again_elsewhere_has_nothing_more_to_say():
+    assert verdict(Running(), attempt=2, mine=1) is Verdict.REPLACED
+
+
+def test_each_retry_waits_twice_as_long_and_is_counted_by_its_state():
+    policy = RecoveryPolicy(retries=3, delay_seconds=5)
+    states = [Running(), Crashed(message="x")]
+    for wait in (5, 10, 20):
+        states.append(next_try(policy, retries_of(states), NOW))
+        assert states[-1].state_details.scheduled_time == NOW + timedelta(seconds=wait)
+    assert retries_of(states) == 3
+    assert retries_of([AwaitingRetry(message="by a person")]) == 0
+
+
+def test_a_dead_run_is_found_within_two_minutes_and_two_signs_of_life_may_be_lost():
+    beat = int(service_environment()["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    assert 2 * beat < SILENCE_SECONDS < 120
+    # A run that was only silent may speak before it is given to another process.
+    assert SILENCE_SECONDS + RecoveryPolicy().hearing_seconds < 120

@@ -1,0 +1,114 @@
+"""A refresh that is sound becomes latest by itself; one that is not waits for a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from flows import refresh_compilation as refresh
+from flows.maintain_store import maintain_store
+from flows.offering import REQUESTS
+from flows.settings import service_environment
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.guard import GuardPolicy
+from pz_tsm_core.retrieval import fetch
+from pz_tsm_core.service import MaintenanceRequest, RefreshRequest, choices_of, load_site
+from pz_tsm_core.store import open_store
+
+STRICT = GuardPolicy(survey_rows_few=0, survey_rows_change=0.1)
+
+
+@pytest.fixture
+def published(define, web, site, folder, store):
+    """Let the survey be published with so many rows, and bring it into the store."""
+    define("alpha")
+    whole = web.files["alpha.csv"].decode().splitlines(keepends=True)
+
+    def rows(number: int) -> None:
+        web.files["alpha.csv"] = "".join(whole[:1 + number]).encode()
+        fetch(["alpha"], survey_path=folder / "surveys", store=open_store(store), accept=True)
+
+    return rows
+
+
+@pytest.fixture
+def told(prefect_client_settings, monkeypatch):
+    """What was said to whoever listens."""
+    events = []
+    monkeypatch.setattr(refresh, "emit_event",
+                        lambda event, **more: events.append((event, more["payload"])))
+    return events
+
+
+def refreshed(**more):
+    request = RefreshRequest(name="specz", surveys=("alpha",), fetch="never", guard=STRICT, **more)
+    return refresh.refresh_compilation(request)
+
+
+def test_a_refresh_becomes_latest_only_if_its_figures_pass(
+    published, told, store, site
+) -> None:
+    products = open_store(store).products
+    published(4)
+    refreshed()
+    assert str(products.get("specz")) == "specz@1"
+    refreshed()  # nothing has changed
+    assert [str(each) for each in products.versions("specz")] == ["specz@1"]
+    assert told == []
+
+    published(2)
+    refreshed()
+    assert str(products.get("specz")) == "specz@1"
+    waiting, = products.candidates("specz")
+    (event, payload), = told
+    assert (event, payload["product"]) == ("pz-tsm.product.waits", "specz@2")
+    assert "alpha" in payload["reason"]
+    assert choices_of(load_site(site)).of("candidates") == ("specz@2",)
+
+    refreshed()  # asked again, it is the same candidate
+    assert [str(each) for each in products.versions("specz")] == ["specz@2", "specz@1"]
+    maintain_store(MaintenanceRequest(promote=str(waiting), verify="all"))
+    assert str(products.get("specz")) == "specz@2"
+    assert choices_of(load_site(site)).of("candidates") == ()
+
+
+def test_a_run_shows_why_its_result_waits_and_how_to_decide(published, told) -> None:
+    published(4)
+    refreshed()
+    published(1)
+    state = refresh.refresh_compilation(
+        RefreshRequest(name="specz", surveys=("alpha",), fetch="never", guard=STRICT),
+        return_state=True)
+    assert state.is_completed()
+    with get_client(sync_client=True) as client:
+        chosen = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+        shown = {each.key: each.data for each in client.read_artifacts(flow_run_filter=chosen)}
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    assert "tsm promote specz@2" in shown["specz-result"]
+    assert told[0][1]["reason"].split(";")[0] in shown["specz-result"]
+    assert {"owner:service", "by:request"} <= set(run.tags)
+
+
+def test_damage_is_told_before_anything_is_deleted(published, told, store) -> None:
+    published(4)
+    refreshed()
+    file = next(store.glob("objects/combine/*/*/galaxies.parquet"))
+    file.chmod(0o644)
+    file.write_bytes(b"noise")
+    with pytest.raises(TsmError) as refused:
+        maintain_store(MaintenanceRequest(verify="latest"))
+    assert set(refused.value.codes) == {Code.STORE_CORRUPT}
+
+
+def test_every_deployment_that_people_see_has_a_form() -> None:
+    text = (Path(__file__).parents[2] / "deployments" / "prefect.yaml").read_text("utf-8")
+    declared = {each["name"]: each for each in yaml.safe_load(text)["deployments"]}
+    assert set(declared) == {*REQUESTS, "recover"}
+    for each in declared.values():
+        job = each["work_pool"]["job_variables"]
+        assert job["stream_output"] is False
+        assert job["env"].items() <= service_environment().items()

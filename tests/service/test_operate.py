@@ -1,0 +1,176 @@
+"""Whoever follows docs/how-to/operate.md has a service; on this machine, by its own commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+import requests
+from websockets.sync.client import connect
+
+from tests.service.operator import BLOCKS, ROOT, followed, missing
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def page():
+    if os.geteuid():
+        pytest.skip("the page is for root")
+    if wanted := missing():
+        pytest.skip(f"apt-get install {' '.join(wanted)}")
+    with followed() as done:
+        yield done
+
+
+@pytest.fixture(scope="module")
+def get(page):
+    """Asks the web server, as people and programs do."""
+    session = requests.Session()
+    session.trust_env = False
+    with session:
+        yield lambda path: session.get(page.place.url + path, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def runs(page):
+    """Asks Prefect for runs of a flow."""
+    session = requests.Session()
+    session.trust_env = False
+
+    def of(flow):
+        wanted = {"flows": {"name": {"any_": [flow]}}}
+        address = f"{page.place.url}/api/flow_runs/filter"
+        return session.post(address, json=wanted, timeout=30).json()
+
+    with session:
+        yield of
+
+
+def test_the_scheduled_refresh_completes(page, runs):
+    def scheduled():
+        return [run["state"]["type"] for run in runs("refresh-compilation")
+                if run["auto_scheduled"] and run["state"]["type"] not in ("SCHEDULED", "PENDING")]
+
+    end = time.monotonic() + 180
+    while not (set(scheduled()) & {"COMPLETED", "FAILED", "CRASHED"}):
+        assert time.monotonic() < end, page.place.log()
+        time.sleep(0.5)
+    assert "COMPLETED" in scheduled(), page.place.log()
+    assert "specz-compilation@1" in page.place.service("tsm", "products", "list")
+
+
+def test_one_key_gives_one_run(page, runs):
+    in_python = page.said("ask.py")
+    assert "COMPLETED" in page.said("until state")
+    assert "COMPLETED" in in_python
+    made = [run for run in runs("make-training-set") if run["idempotency_key"] == "pzserver-17"]
+    assert [run["id"] for run in made] == [in_python.split()[0]]
+    assert "owner:alice" in made[0]["tags"]
+
+
+def test_what_the_form_does_not_allow_is_refused_in_words(page):
+    refused = page.said("wrong.json")
+    assert refused.splitlines()[-1].endswith("409")
+    assert "cModell" in refused
+
+
+def test_what_nobody_needs_is_cancelled(page, runs):
+    def state():
+        unwanted, = [run["state"] for run in runs("make-training-set")
+                     if run["idempotency_key"] == "pzserver-19"]
+        return unwanted["type"]
+
+    assert page.said("CANCELLING").strip() in ("CANCELLING", "CANCELLED")
+    end = time.monotonic() + 60
+    while state() != "CANCELLED":
+        assert time.monotonic() < end, state()
+        time.sleep(0.5)
+
+
+def test_results_are_handed_out_and_private_ones_are_not(page, get):
+    results = page.place.home / "results"
+    report = get("/results/alice/alices_set/report.html")
+    assert report.content == (results / "alice/alices_set/report.html").read_bytes()
+    (results / "private/secret.txt").write_text("nobody's business")
+    (results / "privateer").mkdir()  # who is called so has nothing to do with it
+    for hidden in ("private", "private/", "private/secret.txt", "alice/../private/secret.txt",
+                   "alice/%2e%2e/private/secret.txt", "/private//secret.txt"):
+        assert get(f"/results/{hidden}").status_code == 404, hidden
+    assert get("/results/privateer/").status_code == 200
+
+
+def test_pages_may_ask_nobody_else(get):
+    for path in ("/", "/api/health", "/v2/", "/results/", "/results/private/"):
+        policy = get(path).headers["Content-Security-Policy"]
+        sources = {word for part in policy.split(";") for word in part.split()[1:]}
+        assert not [word for word in sources if "." in word or "*" in word or "//" in word], path
+    assert "sandbox" in get("/results/").headers["Content-Security-Policy"]
+    assert "script" not in get("/results/").headers["Content-Security-Policy"]
+
+
+def test_events_come_through_the_web_server(page):
+    address = page.place.url.replace("http", "ws") + "/api/events/out"
+    with connect(address, subprotocols=["prefect"], proxy=None) as socket:
+        socket.send(json.dumps({"type": "auth", "token": None}))
+        assert json.loads(socket.recv(timeout=30))["type"] == "auth_success"
+
+
+def test_a_worker_that_dies_is_started_again(page):
+    def pid():
+        worker = f"{page.place.name}:{page.place.name}-worker"
+        said = subprocess.run(["supervisorctl", "pid", worker], capture_output=True, text=True,
+                              check=False).stdout.strip()
+        return int(said) if said.isdigit() else 0
+
+    before = pid()
+    os.kill(before, 9)
+    end = time.monotonic() + 30
+    while pid() in (0, before):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_backup_of_the_database_can_be_read(page):
+    listed = subprocess.run(["pg_restore", "--list", page.place.home / f"{page.place.name}.dump"],
+                            capture_output=True, text=True, check=True).stdout
+    assert "flow_run" in listed
+
+
+@pytest.fixture
+def service(tmp_path):
+    """Runs infra/service with an environment file."""
+    def run(content, mode=0o600):
+        (tmp_path / "environment").write_text(content)
+        (tmp_path / "environment").chmod(mode)
+        return subprocess.run(
+            [ROOT / "infra" / "service", "prefect", "version"], text=True, capture_output=True,
+            check=False, env={**os.environ, "PZ_TSM_ENVIRONMENT": str(tmp_path / "environment")})
+
+    return run
+
+
+def test_settings_that_others_may_read_start_nothing(service):
+    refused = service("PZ_TSM_HOME=/nowhere\n", mode=0o640)
+    assert refused.returncode == 2
+    assert "chmod 600" in refused.stderr
+
+
+def test_a_mistake_in_the_settings_is_told_without_them(service):
+    refused = service("PZ_TSM_HOME=/nowhere\n$(touch hacked) s3cret\n")
+    assert refused.returncode == 2
+    assert "s3cret" not in refused.stderr
+
+
+def test_both_ways_to_start_the_service_start_the_same():
+    supervisor = (ROOT / "infra/supervisor/pz-tsm.conf").read_text("utf-8")
+    systemd = "".join((ROOT / f"infra/systemd/pz-tsm-{part}.service").read_text("utf-8")
+                      for part in ("server", "worker", "judge"))
+    commands = re.findall(r"^command=(.*)$", supervisor, re.MULTILINE)
+    assert re.findall(r"^ExecStart=(.*)$", systemd, re.MULTILINE) == commands
+    placeholders = set(re.findall(r"@\w+@", supervisor + systemd))
+    assert placeholders <= set(re.findall(r"@\w+@", BLOCKS[1]))

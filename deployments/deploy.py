@@ -101,27 +101,31 @@ def _declare(file: Path) -> None:
 
 def _scheduled(site: Site) -> Iterator[tuple[str, dict[str, Any], Schedule | None]]:
     """Deployments that run by themselves, what they are asked for then, and when."""
-    if refresh := site.refresh:
-        yield ("refresh-compilation", refresh.model_dump(mode="json", exclude={"schedule"}),
-               refresh.schedule)
-    yield "maintain-store", MaintenanceRequest().model_dump(mode="json"), site.maintenance
+    refresh = site.refresh
+    asked = {"request": refresh.model_dump(mode="json", exclude={"schedule"})} if refresh else {}
+    yield "refresh-compilation", asked, refresh.schedule if refresh else None
+    yield ("maintain-store", {"request": MaintenanceRequest().model_dump(mode="json")},
+           site.maintenance)
 
 
 def _schedule(
-    client: SyncPrefectClient, name: str, request: dict[str, Any], schedule: Schedule | None
+    client: SyncPrefectClient, name: str, parameters: dict[str, Any], schedule: Schedule | None
 ) -> None:
-    """Give a deployment its schedule and its defaults; one that stands as it should stays."""
+    """Give a deployment its defaults, and the schedule on which it runs with them.
+
+    A schedule that stands as it should stays, paused or not. It has no parameters of its own: Prefect
+    forgets them when it is paused.
+    """
     deployment = client.read_deployment_by_name(f"{name}/{name}")
-    parameters = {"request": request}
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
     wanted = _cron(schedule) if schedule else None
     for standing in client.read_deployment_schedules(deployment.id):
-        if standing.schedule == wanted and standing.parameters == parameters:
-            wanted = None  # its paused runs stay paused
+        if standing.schedule == wanted:
+            wanted = None
         else:
             client.delete_deployment_schedule(deployment.id, standing.id)
     if wanted:
-        made = DeploymentScheduleCreate(schedule=wanted, parameters=parameters, slug=name)
+        made = DeploymentScheduleCreate(schedule=wanted, slug=name)
         client.create_deployment_schedules(deployment.id, [made])
 
 

@@ -113,8 +113,8 @@ def _schedule(
 ) -> None:
     """Give a deployment its defaults, and the schedule on which it runs with them.
 
-    A schedule that stands as it should stays, paused or not. It has no parameters of its own: Prefect
-    forgets them when it is paused.
+    A schedule that stands as it should stays, paused or not. It has no parameters of its own:
+    Prefect forgets them when it is paused.
     """
     deployment = client.read_deployment_by_name(f"{name}/{name}")
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+from itertools import count
 from typing import cast
 
 from prefect import flow, get_run_logger, runtime
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.events import emit_event
@@ -20,14 +24,16 @@ from pz_tsm_core.service import FetchRequest, RefreshRequest
 
 #: Flow and deployment that retrieve, on a machine with a way out.
 EDGE = "fetch-surveys/fetch-surveys"
+#: In which a retrieval that crashed is tried again, if it is.
+RECOVERY_SECONDS = 60.0
 
 
 @flow(name="refresh-compilation", task_runner=task_runner(), persist_result=False)
 def refresh_compilation(request: RefreshRequest) -> ArtifactRef:
     """Fetch what has changed, compile it, compare it with the former and promote it, or not."""
-    if request.fetch != "never":
-        fetch_at_the_edge(FetchRequest(surveys=request.surveys, policy=request.fetch))
     with serving() as here:
+        if request.fetch != "never":
+            fetch_at_the_edge(FetchRequest(surveys=request.surveys, policy=request.fetch))
         made = here.make(compilation, request, guard=request.guard)
         if made.product.waits:
             tell_waiting(made.product)
@@ -45,19 +51,44 @@ def tell_waiting(product: ProductVersion) -> None:
 def fetch_at_the_edge(request: FetchRequest) -> None:
     """Have surveys fetched by a worker that has a way out, and wait for it.
 
-    However often this run is begun again, it asks for one retrieval.
+    However often this run is begun again, it asks for one retrieval, and for another one only after
+    that has failed.
 
     Raises
     ------
     TransientError
-        `service.refused` when that run did not end well.
+        `service.refused` when the retrieval did not end well.
     """
-    run = cast("FlowRun", run_deployment(  # no coroutine, for a flow that is none
-        EDGE, parameters={"request": request.model_dump(mode="json")},
-        idempotency_key=f"{runtime.flow_run.id}-fetch", poll_interval=2,
-    ))
-    if run.state is None or not run.state.is_completed():
-        ended = run.state.name if run.state else "unknown"
-        raise TransientError(Problem(
-            Code.SERVICE_REFUSED, EDGE, f"run {run.name} ended as {ended}",
-            "a retrieval that is completed", "see why in its own page; then retry this run"))
+    began = datetime.now(UTC)
+    for attempt in count(1):
+        run = _retrieved(request, f"{runtime.flow_run.id}-fetch-{attempt}")
+        if run.state is not None and run.state.is_completed():
+            return
+        if run.end_time is None or run.end_time >= began:
+            ended = run.state.name if run.state else "unknown"
+            raise TransientError(Problem(
+                Code.SERVICE_REFUSED, EDGE, f"run {run.name} ended as {ended}",
+                "a retrieval that is completed", "see why in its own page; then retry this run"))
+
+
+def _retrieved(request: FetchRequest, key: str) -> FlowRun:
+    """The run of that key, which begins now or has begun before, after its end."""
+    while True:
+        run = cast("FlowRun", run_deployment(  # no coroutine, for a flow that is none
+            EDGE, parameters={"request": request.model_dump(mode="json")}, idempotency_key=key,
+            poll_interval=2,
+        ))
+        if run.state is None or not run.state.is_crashed() or not _is_tried_again(run):
+            return run
+
+
+def _is_tried_again(crashed: FlowRun) -> bool:
+    """Whether a run gets another try by itself (`flows.recover`)."""
+    end = time.monotonic() + RECOVERY_SECONDS
+    with get_client(sync_client=True) as client:
+        while time.monotonic() < end:
+            state = client.read_flow_run(crashed.id).state
+            if state is not None and not state.is_crashed():
+                return True
+            time.sleep(2)
+    return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from httpx import HTTPError
 from prefect import get_run_logger, runtime
@@ -21,11 +20,8 @@ from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.service import RefreshRequest, Site, site_here
 from pz_tsm_core.service.recipes import access_of, recipe_of
-from pz_tsm_core.service.requests import ResultRequest
+from pz_tsm_core.service.requests import SERVICE, ResultRequest
 from tasks.stage import StoreAt
-
-#: Who works when nobody asks: what is scheduled, and what is for all.
-SERVICE = "service"
 
 
 @dataclass(frozen=True)
@@ -47,9 +43,8 @@ class Served:
         guard : what must hold for the name to stand for the result
         """
         recipe = recipe_of(request, self.site, self.at.open())
-        address = self.site.shown_at(recipe.output.directory)
         return carry_out(order, recipe, self.at, self.view, access=access_of(request), guard=guard,
-                         link=lambda name: f"{address}/{quote(name)}" if address else None)
+                         shown_at=self.site.shown_at)
 
 
 @contextmanager

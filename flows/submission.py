@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from prefect.logging import get_run_logger
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -53,7 +55,7 @@ def carry_out(
     at: StoreAt,
     view: View,
     *,
-    link: Link = nowhere,
+    shown_at: Link = nowhere,
     access: Access | None = None,
     guard: GuardPolicy | None = None,
 ) -> Outcome:
@@ -62,9 +64,11 @@ def carry_out(
     Parameters
     ----------
     view : shows the run
-    link : where files of the output folder are served
+    shown_at : address of a folder where a web server shows it
     access : who may see the result under its name, if fewer than may see what is in it
-    guard : what must hold for the name to stand for the result; else it waits as a candidate
+    guard : what must hold for the name to stand for the result; else it waits as a candidate. What
+        a guard looks at is handed over in a folder for each version: nobody finds a candidate where
+        the former one was.
 
     Raises
     ------
@@ -81,14 +85,27 @@ def carry_out(
         submission = Submission(at)
         result = order(recipe, pin(recipe, store), submission)
         made = submission.settle()
-    deliver(recipe, made, store)
+    if guard is None:
+        deliver(recipe, made, store)
     given: ArtifactRef = result.result()
     label = next(label for label, ref in made.items() if ref == given)
     product = store.products.add(
         recipe.name, product_kind(recipe), made, label, access=access,
         guard=_judged(store, made, guard) if guard else None)
-    view.result(product, made, store, link)
+    if guard is not None:
+        recipe = _in_folder_of(product, recipe)
+        deliver(recipe, made, store)
+    address = shown_at(recipe.output.directory)
+    view.result(product, made, store,
+                lambda name: f"{address}/{quote(name)}" if address else None)
     return Outcome(product, made)
+
+
+def _in_folder_of(product: ProductVersion, recipe: Recipe) -> Recipe:
+    """The recipe, with a folder below its own for this version."""
+    folder = str(Path(recipe.output.directory) / str(product.version))
+    return recipe.model_copy(
+        update={"output": recipe.output.model_copy(update={"directory": folder})})
 
 
 def _judged(

@@ -18,7 +18,9 @@ from pz_tsm_core.propose import columns_of_product
 from pz_tsm_core.recipes import build_recipe
 from pz_tsm_core.service.choices import catalog_choice
 from pz_tsm_core.service.requests import (
+    PRIVATE,
     REGION,
+    SERVICE,
     CombineChoice,
     PhotometryChoice,
     RefreshRequest,
@@ -26,7 +28,7 @@ from pz_tsm_core.service.requests import (
     TableChoice,
     TrainingSetRequest,
 )
-from pz_tsm_core.service.site import PRIVATE, Site
+from pz_tsm_core.service.site import Site
 from pz_tsm_core.store import Store
 
 Content = dict[str, Any]
@@ -51,6 +53,8 @@ def recipe_of(request: ResultRequest | RefreshRequest, site: Site, store: Store)
         mistakes in `more` with their lines.
     """
     problems = Problems()
+    if isinstance(request, ResultRequest):
+        problems.extend(_reserved(request, site))
     content: Content = {"schema": 1, "name": request.name, "cluster": _dumped(site.cluster),
                         "combine": _combine(request.combine)}
     redshifts = content["redshifts"] = _surveys(request, site)
@@ -77,6 +81,13 @@ def access_of(request: ResultRequest | RefreshRequest) -> Access | None:
     if isinstance(request, ResultRequest) and request.private:
         return Access(kind="private", name=request.owner)
     return None
+
+
+def _reserved(request: ResultRequest, site: Site) -> Iterator[Problem]:
+    """Whether the name is that of the compilation which only a guard lets become `latest`."""
+    if site.refresh and request.name == site.refresh.name and not request.private:
+        yield Problem(Code.PRODUCT_NAME, "request: name", f"`{request.name}`",
+                      "a name that the service does not refresh by itself", "choose another one")
 
 
 def _dumped(value: Any) -> Content:
@@ -145,7 +156,7 @@ def _folder(request: ResultRequest | RefreshRequest, site: Site, store: Store) -
     """Where the result is handed over; what is for one person alone apart from all others."""
     results = Path(site.results.directory)
     if isinstance(request, RefreshRequest):
-        return results / request.name
+        return results / SERVICE / request.name
     accesses = [store.products.get(choice.table).access for choice in request.tables]
     if request.private or any(access != PUBLIC for access in accesses):
         return results / PRIVATE / request.owner / request.name

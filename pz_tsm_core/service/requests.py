@@ -33,6 +33,10 @@ Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0
 ColumnOf = Annotated[str, StringConstraints(max_length=64)]
 
 LOCAL = "local"
+#: Who works when nobody asks: what is scheduled, and what is for all.
+SERVICE = "service"
+#: Folder below the results that no web server may show.
+PRIVATE = "private"
 
 #: A part of the sky, in words: in a recipe it may also be a file, which nobody reads from afar.
 REGION = r"^([a-z0-9][a-z0-9_]{0,30}|(cone|box)( [-+]?[0-9]+(\.[0-9]*)?){3,4})$"
@@ -59,6 +63,13 @@ class Request(Value):
     private: bool = Field(
         default=False, title="For me alone", json_schema_extra={LAST: True},
         description="The result stands under its name for you alone, not for all of the service.")
+
+    @field_validator("owner")
+    @classmethod
+    def _is_somebody(cls, owner: str) -> str:
+        if owner in (PRIVATE, SERVICE):  # folders of these names are not a person's
+            raise ValueError(f"your own name, not `{owner}`")
+        return owner
 
 
 class TableChoice(Value):

@@ -19,7 +19,7 @@ from pz_tsm_core.model.document import Loc, build
 from pz_tsm_core.model.policy import ClusterPolicy, Name
 from pz_tsm_core.model.recipe import ObjectCatalog
 from pz_tsm_core.releases import find_release, is_own
-from pz_tsm_core.service.requests import RefreshRequest
+from pz_tsm_core.service.requests import PRIVATE, RefreshRequest
 from pz_tsm_core.sky.catalog import is_remote
 from pz_tsm_core.surveys import get_survey, own_surveys
 
@@ -92,10 +92,6 @@ class Site(Value):
         if not self.results.url or below.parts[:1] == (PRIVATE,):
             return None
         return f"{self.results.url}/{below.as_posix()}"
-
-
-#: Folder below the results that no web server may show.
-PRIVATE = "private"
 
 
 def site_here() -> Site:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Crashed, Failed
 
 from flows import refresh_compilation as refresh
 from flows.maintain_store import maintain_store
 from flows.offering import REQUESTS
 from flows.settings import service_environment
-from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.errors import Code, TransientError, TsmError
 from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.retrieval import fetch
-from pz_tsm_core.service import MaintenanceRequest, RefreshRequest, choices_of, load_site
+from pz_tsm_core.service import (
+    FetchRequest,
+    MaintenanceRequest,
+    RefreshRequest,
+    choices_of,
+    load_site,
+)
 from pz_tsm_core.store import open_store
 
 STRICT = GuardPolicy(survey_rows_few=0, survey_rows_change=0.1)
@@ -63,6 +73,8 @@ def test_a_refresh_becomes_latest_only_if_its_figures_pass(
     published(2)
     refreshed()
     assert str(products.get("specz")) == "specz@1"
+    handed_over = load_site(site).results.directory + "/service/specz"
+    assert sorted(path.name for path in Path(handed_over).iterdir()) == ["1", "2"]
     waiting, = products.candidates("specz")
     (event, payload), = told
     assert (event, payload["product"]) == ("pz-tsm.product.waits", "specz@2")
@@ -112,3 +124,54 @@ def test_every_deployment_that_people_see_has_a_form() -> None:
         job = each["work_pool"]["job_variables"]
         assert job["stream_output"] is False
         assert job["env"].items() <= service_environment().items()
+
+
+class Run(NamedTuple):
+    """What a retrieval looks like to whoever waits for it."""
+
+    name: str
+    state: State
+    end_time: datetime | None
+    id: int = 0
+
+
+@pytest.fixture
+def retrievals(monkeypatch):
+    """Let retrievals end so, one after the other by their keys; give the keys that were asked."""
+    asked = []
+
+    def end(*runs):
+        def run_deployment(name, idempotency_key, **_):
+            asked.append(int(idempotency_key.rpartition("-")[2]))
+            return runs[asked[-1] - 1]
+
+        monkeypatch.setattr(refresh, "run_deployment", run_deployment)
+        monkeypatch.setattr(refresh, "_is_tried_again", lambda run: len(asked) < 3)
+        return asked
+
+    return end
+
+
+def test_a_retrieval_that_failed_before_is_asked_for_again_and_a_good_one_is_not(
+    retrievals,
+) -> None:
+    past, future = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
+    asked = FetchRequest(surveys=("alpha",))
+    keys = retrievals(Run("good", Completed(), past))
+    refresh.fetch_at_the_edge(asked)
+    assert keys == [1]
+    keys.clear()
+    retrievals(Run("old", Failed(), past), Run("good", Completed(), future))
+    refresh.fetch_at_the_edge(asked)
+    assert keys[-1] == 2
+    keys.clear()
+    retrievals(Run("bad", Failed(), future))
+    with pytest.raises(TransientError, match="Failed"):
+        refresh.fetch_at_the_edge(asked)
+
+
+def test_a_retrieval_that_crashed_is_waited_for_while_it_is_tried_again(retrievals) -> None:
+    keys = retrievals(Run("dead", Crashed(), datetime.now(UTC) + timedelta(hours=1)))
+    with pytest.raises(TransientError, match="Crashed"):
+        refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
+    assert keys == [1, 1, 1]

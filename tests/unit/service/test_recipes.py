@@ -5,6 +5,7 @@ from pz_tsm_core.model.artifact import Access
 from pz_tsm_core.products import put
 from pz_tsm_core.service import FetchRequest, RefreshRequest, TrainingSetRequest
 from pz_tsm_core.service.recipes import access_of, recipe_of
+from pz_tsm_core.service.site import Refresh
 
 MINE = {"name": "mine", "tables": [{"table": "my_redshifts@latest"}],
         "photometry": {"catalog": "mock"}, "owner": "alice"}
@@ -112,6 +113,20 @@ def test_columns_are_named_all_or_none() -> None:
         "ra": "RA", "dec": "DEC", "z": "Z", "quality": "Q"}
     with pytest.raises(ValueError, match="all of `ra`, `dec` and `z`"):
         asked(tables=[{**named, "z": ""}])
+
+
+def test_nobody_but_the_refresh_makes_the_compilation_of_the_service(site, store) -> None:
+    refreshed = site.model_copy(update={"refresh": Refresh(name="mine", surveys=("vandels",))})
+    with pytest.raises(TsmError) as told:
+        recipe_of(asked(), refreshed, store)
+    assert told.value.codes == (Code.PRODUCT_NAME,)
+    assert recipe_of(asked(private=True), refreshed, store).name == "mine"
+
+
+@pytest.mark.parametrize("owner", ["private", "service", "", "a/b", "..", ".hidden"])
+def test_nobody_is_called_like_a_folder_of_the_service(owner) -> None:
+    with pytest.raises(ValueError, match="owner"):
+        asked(owner=owner)
 
 
 def test_a_refresh_takes_the_surveys_from_the_store(site, store) -> None:

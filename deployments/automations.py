@@ -6,6 +6,7 @@ They are made once and brought up to date by their names, so that setting up twi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -20,13 +21,16 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from pydantic import SecretStr
 
-from flows.settings import GIVEN_UP, SILENCE_SECONDS, SILENT
+from flows.settings import GIVEN_UP, SILENCE_SECONDS, SILENT, WAITS
 
 #: The work pool of the service.
 POOL = "pz-tsm"
 
 #: The deployment that sees to crashed runs.
 RECOVER = "recover"
+
+#: The deployment whose failures nobody sits before.
+REFRESH = "refresh-compilation"
 
 #: The saved block that knows whom to tell.
 NOTIFY = "pz-tsm-notify"
@@ -35,6 +39,8 @@ FOUND_DEAD = "pz-tsm: a run without a sign of life has crashed"
 TRIED_AGAIN = "pz-tsm: a crashed run is tried again"
 NOTICES = "pz-tsm: the server notices what it is asked to"
 TOLD = "pz-tsm: a run that was given up is told"
+ASKED_FOR = "pz-tsm: a compilation that waits is told"
+FAILED = "pz-tsm: a scheduled refresh that failed is told"
 
 #: The event by which a server is asked whether it acts on events (`deployments.judging`).
 ASKED = "pz-tsm.service.asked"
@@ -43,10 +49,16 @@ ASKED = "pz-tsm.service.asked"
 ALIVE = {f"prefect.flow-run.{each}" for each in (
     "Pending", "Submitting", "InfrastructurePending", "Running", "heartbeat")}
 
-#: What is sent to the operator's address.
-WORDS = ('{"text": "pz-tsm: run {{ event.payload.run }} was given up after '
-         '{{ event.payload.retries }} retries: {{ event.payload.reason }}", '
-         '"event": "{{ event.event }}", "run": "{{ event.resource.id }}"}')
+#: What is sent to the operator's address, as chat programs read it; texts may hold any sign.
+GIVEN_UP_WORDS = """{"text": {{ ("pz-tsm: run " ~ event.payload.run ~ " was given up after "
+    ~ event.payload.retries ~ " retries: " ~ event.payload.reason) | tojson }},
+    "event": {{ event.event | tojson }}, "run": {{ event.resource.id | tojson }}}"""
+WAITING_WORDS = """{"text": {{ ("pz-tsm: " ~ event.payload.product ~ " waits to be promoted: "
+    ~ event.payload.reason) | tojson }},
+    "event": {{ event.event | tojson }}, "product": {{ event.payload.product | tojson }}}"""
+FAILED_WORDS = """{"text": {{ ("pz-tsm: run " ~ flow_run.name ~ " of " ~ deployment.name
+    ~ " failed: " ~ flow_run.state.message) | tojson }},
+    "event": {{ event.event | tojson }}, "run": {{ event.resource.id | tojson }}}"""
 
 
 def set_up_automations(
@@ -56,17 +68,18 @@ def set_up_automations(
 
     Parameters
     ----------
-    webhook : the address that is told of runs that were given up; without one, nobody is
+    webhook : the address that is told of runs that were given up, refreshes that failed, and
+        compilations that wait to be promoted; without one, nobody is
     """
     deployments = client.read_deployments(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])))
     wanted = [found_dead(deployments), tried_again(deployments), notices()]
     if webhook:
-        wanted.append(told(_save(webhook)))
+        wanted += tellers(_save(webhook), deployments)
     for automation in wanted:
         _put(client, automation)
     if not webhook:
-        _remove(client, TOLD)
+        _forget(client)
     return tuple(each.name for each in wanted)
 
 
@@ -74,7 +87,7 @@ def found_dead(deployments: Iterable[DeploymentResponse]) -> AutomationCore:
     """Of whom nothing was heard for `SILENCE_SECONDS` is Crashed; it also ends runs never begun."""
     return AutomationCore(
         name=FOUND_DEAD,
-        description="Two signs of life may be lost. A process that lives says so within seconds.",
+        description="One sign of life may be lost. A process that lives says so within seconds.",
         trigger=_runs_of(
             deployments, posture=Posture.Proactive, after=ALIVE, expect={"prefect.flow-run.*"},
             within=timedelta(seconds=SILENCE_SECONDS)),
@@ -113,14 +126,29 @@ def notices() -> AutomationCore:
     )
 
 
-def told(block: UUID) -> AutomationCore:
-    """Somebody is told of every run that was given up."""
+def tellers(block: UUID, deployments: Iterable[DeploymentResponse]) -> list[AutomationCore]:
+    """Somebody is told of whatever asks for a person."""
+    refreshes = [each for each in deployments if each.name == REFRESH]
+    failed = _runs_of(refreshes, posture=Posture.Reactive, expect={"prefect.flow-run.Failed"})
+    return [
+        told(TOLD, _each(GIVEN_UP), GIVEN_UP_WORDS, block),
+        told(ASKED_FOR, _each(WAITS), WAITING_WORDS, block),
+        *([told(FAILED, failed, FAILED_WORDS, block)] if refreshes else []),
+    ]
+
+
+def told(name: str, trigger: EventTrigger, words: str, block: UUID) -> AutomationCore:
+    """Somebody is told of every event of a kind."""
     return AutomationCore(
-        name=TOLD,
+        name=name,
         description=f"Sent to the address in the block {NOTIFY}.",
-        trigger=EventTrigger(expect={GIVEN_UP}, for_each={"prefect.resource.id"}),
-        actions=[CallWebhook(block_document_id=block, payload=WORDS)],
+        trigger=trigger,
+        actions=[CallWebhook(block_document_id=block, payload=words)],
     )
+
+
+def _each(event: str) -> EventTrigger:
+    return EventTrigger(expect={event}, for_each={"prefect.resource.id"})
 
 
 def _runs_of(deployments: Iterable[DeploymentResponse], **how: Any) -> EventTrigger:
@@ -149,6 +177,10 @@ def _put(client: SyncPrefectClient, automation: AutomationCore) -> None:
         client.create_automation(automation)
 
 
-def _remove(client: SyncPrefectClient, name: str) -> None:
-    for automation in client.read_automations_by_name(name):
-        client.delete_automation(automation.id)
+def _forget(client: SyncPrefectClient) -> None:
+    """Tell nobody any more, and keep no address."""
+    for name in (TOLD, ASKED_FOR, FAILED):
+        for automation in client.read_automations_by_name(name):
+            client.delete_automation(automation.id)
+    with suppress(ValueError):  # there is none
+        Webhook.delete(NOTIFY)

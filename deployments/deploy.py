@@ -46,16 +46,20 @@ def deploy(site: Site, file: Path) -> tuple[str, ...]:
     TsmError
         `site.missing` when Prefect refuses; `site.invalid` for a schedule that is none.
     """
+    scheduled = list(_scheduled(site))
+    for _, _, schedule in scheduled:
+        _cron(schedule)  # a mistake is told before anything is made
+    webhook = notified()
     with get_client(sync_client=True) as client:
         _make_pool(client)
         _declare(file)
         offered = offer(site)
-        for name, parameters, schedule in _scheduled(site):
+        for name, parameters, schedule in scheduled:
             _schedule(client, name, parameters, schedule)
         recovery = client.read_deployment_by_name(f"{RECOVER}/{RECOVER}")
         policy = RecoveryPolicy(retries=site.retries).model_dump(mode="json")
         client.update_deployment(recovery.id, DeploymentUpdate(parameters={"policy": policy}))
-        set_up_automations(client, notified())
+        set_up_automations(client, webhook)
     return offered
 
 
@@ -118,7 +122,7 @@ def _schedule(
     """
     deployment = client.read_deployment_by_name(f"{name}/{name}")
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
-    wanted = _cron(schedule) if schedule else None
+    wanted = _cron(schedule)
     for standing in client.read_deployment_schedules(deployment.id):
         if standing.schedule == wanted:
             wanted = None
@@ -129,7 +133,9 @@ def _schedule(
         client.create_deployment_schedules(deployment.id, [made])
 
 
-def _cron(schedule: Schedule) -> CronSchedule:
+def _cron(schedule: Schedule | None) -> CronSchedule | None:
+    if schedule is None:
+        return None
     try:
         return CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
     except ValueError as error:

@@ -2,7 +2,8 @@
 
 A Prefect server that starts while its database is away for a moment answers from then on, and its
 automations are deaf: the part of it that listens has ended, and nobody starts it again. So it is
-asked to notice something. Exit code 1 means: start the server anew; 2, that nothing can be said.
+asked to notice something. Exit code 10 means: start the server anew; any other but 0, that
+nothing can be said.
 """
 
 from __future__ import annotations
@@ -56,13 +57,17 @@ def _has(client: SyncPrefectClient, wanted: EventFilter) -> bool:
     return bool(answer.json()["events"])
 
 
+#: Exit codes by what was found; Python itself ends with 1 after a mistake.
+EXIT = {True: 0, False: 10, None: 2}
+
+
 def main() -> int:
-    """Exit code: 0 when the server acts on what it hears, 1 when not, 2 when none answers."""
+    """Exit code: 0 when the server acts on what it hears, 10 when not, 2 when none answers."""
     try:
         with get_client(sync_client=True) as client:
-            return {True: 0, False: 1, None: 2}[judges(client)]
+            return EXIT[judges(client)]
     except httpx.HTTPError:
-        return 2
+        return EXIT[None]
 
 
 if __name__ == "__main__":

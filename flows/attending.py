@@ -74,6 +74,8 @@ def verdict(state: State, attempt: int, mine: int) -> Verdict:
         return Verdict.REPLACED
     if state.is_cancelling():
         return Verdict.CANCELLED
+    if state.is_cancelled():  # by somebody else: no end of this run is one
+        return Verdict.REPLACED
     if state.is_crashed():
         return Verdict.ALIVE if state.message == SILENT else Verdict.REPLACED
     return Verdict.OVER if state.is_final() else Verdict.GO_ON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Literal
 
 from prefect import flow, get_run_logger
@@ -13,6 +14,7 @@ from flows.serving import serving
 from pz_tsm_core.errors import Code, Problems
 from pz_tsm_core.model.product import ProductVersion, latest_of
 from pz_tsm_core.service import MaintenanceRequest
+from pz_tsm_core.service.requests import SERVICE
 from pz_tsm_core.store import Store
 
 
@@ -22,14 +24,14 @@ def maintain_store(request: MaintenanceRequest) -> None:
 
     Damage is told before anything is deleted: it may be what a repair needs.
     """
-    with serving() as here:
+    with serving(request.owner, principal=SERVICE) as here:
         store = here.at.open()
         if request.promote:
-            version = store.products.promote(request.promote)
+            version = store.products.promote(request.promote, by=request.owner)
             get_run_logger().info("%s is %s@latest now", version, version.name)
         _verify(store, request.verify)
         if request.collect:
-            _collect(store, dry_run=request.dry_run)
+            _collect(store, timedelta(days=request.keep_days), dry_run=request.dry_run)
 
 
 def _verify(store: Store, which: Literal["none", "latest", "all"]) -> None:
@@ -56,8 +58,8 @@ def _versions(store: Store, which: str) -> Iterator[ProductVersion]:
                 yield version
 
 
-def _collect(store: Store, *, dry_run: bool) -> None:
-    collected = store.collect(dry_run=dry_run)
+def _collect(store: Store, spare: timedelta, *, dry_run: bool) -> None:
+    collected = store.collect(dry_run=dry_run, spare=spare)
     removed = sum(each.bytes for each in collected.removed)
     told = "would be removed" if dry_run else "removed"
     get_run_logger().info("%d artifacts, %d bytes %s", len(collected.removed), removed, told)

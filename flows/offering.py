@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.exceptions import ObjectNotFound
 
@@ -22,6 +22,9 @@ from pz_tsm_core.service import (
     site_here,
 )
 from pz_tsm_core.store import Store, open_store
+
+#: How often choices that change meanwhile are told again.
+TIMES = 3
 
 #: The request of each deployment; flow and deployment have one name.
 REQUESTS: dict[str, type[Any]] = {
@@ -41,19 +44,28 @@ def offer(site: Site) -> tuple[str, ...]:
     TsmError
         where the store does not answer
     """
-    choices, offered = choices_of(site), []
+    choices = choices_of(site)
     with get_client(sync_client=True) as client:
-        for name, request in REQUESTS.items():
-            try:
-                deployment = client.read_deployment_by_name(f"{name}/{name}")
-            except ObjectNotFound:
-                continue
-            schema = form(request, choices)
-            if schema != deployment.parameter_openapi_schema:
-                client.update_deployment(
-                    deployment.id, DeploymentUpdate(parameter_openapi_schema=schema))
-            offered.append(name)
-    return tuple(offered)
+        for _ in range(TIMES):
+            offered = tuple(name for name, request in REQUESTS.items()
+                            if _is_given(client, name, form(request, choices)))
+            # Somebody else may have changed something, and told it before this was written.
+            before, choices = choices, choices_of(site)
+            if choices == before:
+                break
+    return offered
+
+
+def _is_given(client: SyncPrefectClient, name: str, schema: dict[str, Any]) -> bool:
+    """Give a deployment its form; say whether it stands at all."""
+    try:
+        deployment = client.read_deployment_by_name(f"{name}/{name}")
+    except ObjectNotFound:
+        return False
+    if schema != deployment.parameter_openapi_schema:
+        client.update_deployment(
+            deployment.id, DeploymentUpdate(parameter_openapi_schema=schema))
+    return True
 
 
 def offer_changes(store: Store) -> None:

@@ -39,13 +39,22 @@ class Pins:
     catalog: CatalogPin | None = None
     dust: DustPin | None = None
 
+    @property
+    def access(self) -> Access:
+        """Who may see what is made of it: those who may see all that goes in."""
+        inputs = [*(source.native for source in self.sources), self.compilation, self.catalog]
+        return strictest(each.access for each in inputs if each)
 
-def pin(recipe: Recipe, store: Store, *, allow_unfetched: bool = False) -> Pins:
+
+def pin(
+    recipe: Recipe, store: Store, *, allow_unfetched: bool = False, access: Access | None = None
+) -> Pins:
     """Find and read whatever the recipe names; of what others publish, what the store has.
 
     Parameters
     ----------
     allow_unfetched : whether surveys may be yet to be fetched; else they are mistakes
+    access : who may see the result under its name, if fewer than may see what is in it
 
     Raises
     ------
@@ -65,19 +74,13 @@ def pin(recipe: Recipe, store: Store, *, allow_unfetched: bool = False) -> Pins:
     problems.raise_if_any()
     if recipe.catalog:
         pins = replace(pins, **_sky(recipe, recipe.catalog))
-    store.products.check(recipe.name, product_kind(recipe), _access_of(pins))
+    store.products.check(recipe.name, product_kind(recipe), pins.access, narrowed_to=access)
     return pins
 
 
 def product_kind(recipe: Recipe) -> ProductKind:
     """What the result of a recipe is."""
     return "training_set" if recipe.catalog else "compilation"
-
-
-def _access_of(pins: Pins) -> Access:
-    """Who will see the result: those who may see all that goes in."""
-    inputs = [*(source.native for source in pins.sources), pins.compilation, pins.catalog]
-    return strictest(each.access for each in inputs if each)
 
 
 def _sky(recipe: Recipe, catalog: ObjectCatalog) -> dict[str, Any]:

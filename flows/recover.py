@@ -70,8 +70,14 @@ def recover(run_id: UUID, *, silent: bool = False, policy: RecoveryPolicy = POLI
 
 
 def retries_of(states: Iterable[State]) -> int:
-    """How often a run was tried again by this policy."""
-    return sum(AGAIN in (state.message or "") for state in states)
+    """How often a run was tried again by this policy, since a person last did so."""
+    tries = 0
+    for state in sorted(states, key=lambda state: state.timestamp):
+        if AGAIN in (state.message or ""):
+            tries += 1
+        elif state.is_scheduled():
+            tries = 0
+    return tries
 
 
 def next_try(policy: RecoveryPolicy, tried: int, now: datetime) -> State:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from itertools import count
 from typing import cast
 
 from prefect import flow, get_run_logger, runtime
@@ -21,6 +19,7 @@ from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import FetchRequest, RefreshRequest
+from pz_tsm_core.service.requests import SERVICE
 
 #: Flow and deployment that retrieve, on a machine with a way out.
 EDGE = "fetch-surveys/fetch-surveys"
@@ -31,17 +30,17 @@ RECOVERY_SECONDS = 60.0
 @flow(name="refresh-compilation", task_runner=task_runner(), persist_result=False)
 def refresh_compilation(request: RefreshRequest) -> ArtifactRef:
     """Fetch what has changed, compile it, compare it with the former and promote it, or not."""
-    with serving() as here:
+    with serving(request.owner, principal=SERVICE) as here:
         if request.fetch != "never":
-            fetch_at_the_edge(FetchRequest(surveys=request.surveys, policy=request.fetch))
-        made = here.make(compilation, request, guard=request.guard)
-        if made.product.waits:
-            tell_waiting(made.product)
-        return made.result
+            fetch_at_the_edge(FetchRequest(
+                surveys=request.surveys, policy=request.fetch, owner=request.owner))
+        return here.make(compilation, request, guard=request.guard, named=tell_waiting).result
 
 
 def tell_waiting(product: ProductVersion) -> None:
-    """Say to whoever listens, such as an automation, that somebody must decide."""
+    """Say to whoever listens, such as an automation, that somebody must decide, if that is so."""
+    if not product.waits:
+        return
     why = [finding.words for finding in product.judgement.failed] if product.judgement else []
     emit_event(WAITS, resource={"prefect.resource.id": f"pz-tsm.product.{product.name}"},
                payload={"product": str(product), "reason": "; ".join(why)})
@@ -51,24 +50,23 @@ def tell_waiting(product: ProductVersion) -> None:
 def fetch_at_the_edge(request: FetchRequest) -> None:
     """Have surveys fetched by a worker that has a way out, and wait for it.
 
-    However often this run is begun again, it asks for one retrieval, and for another one only after
-    that has failed.
+    However often this run is begun again, it asks for one retrieval, and for another one only where
+    that of an earlier time has failed. The server counts the times: no clock has a say.
 
     Raises
     ------
     TransientError
         `service.refused` when the retrieval did not end well.
     """
-    began = datetime.now(UTC)
-    for attempt in count(1):
-        run = _retrieved(request, f"{runtime.flow_run.id}-fetch-{attempt}")
+    times = max(1, runtime.flow_run.run_count)
+    for time_ in range(1, times + 1):
+        run = _retrieved(request, f"{runtime.flow_run.id}-fetch-{time_}")
         if run.state is not None and run.state.is_completed():
             return
-        if run.end_time is None or run.end_time >= began:
-            ended = run.state.name if run.state else "unknown"
-            raise TransientError(Problem(
-                Code.SERVICE_REFUSED, EDGE, f"run {run.name} ended as {ended}",
-                "a retrieval that is completed", "see why in its own page; then retry this run"))
+    ended = run.state.name if run.state else "unknown"
+    raise TransientError(Problem(
+        Code.SERVICE_REFUSED, EDGE, f"run {run.name} ended as {ended}",
+        "a retrieval that is completed", "see why in its own page; then retry this run"))
 
 
 def _retrieved(request: FetchRequest, key: str) -> FlowRun:

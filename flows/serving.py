@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,9 +18,11 @@ from flows.seen import View, seen
 from flows.submission import Outcome, carry_out
 from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.guard import GuardPolicy
+from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import RefreshRequest, Site, site_here
-from pz_tsm_core.service.recipes import access_of, recipe_of
-from pz_tsm_core.service.requests import SERVICE, ResultRequest
+from pz_tsm_core.service.owners import Owners
+from pz_tsm_core.service.recipes import access_of, folder_of, recipe_of
+from pz_tsm_core.service.requests import ResultRequest
 from tasks.stage import StoreAt
 
 
@@ -33,27 +35,47 @@ class Served:
     view: View
 
     def make(
-        self, order: Order, request: ResultRequest | RefreshRequest,
+        self, order: Order, request: ResultRequest | RefreshRequest, *,
         guard: GuardPolicy | None = None,
+        named: Callable[[ProductVersion], None] | None = None,
     ) -> Outcome:
         """Do what a request asks for, and hand the result over.
 
         Parameters
         ----------
         guard : what must hold for the name to stand for the result
+        named : is told of the version as soon as it has its name
         """
-        recipe = recipe_of(request, self.site, self.at.open())
-        return carry_out(order, recipe, self.at, self.view, access=access_of(request), guard=guard,
-                         shown_at=self.site.shown_at)
+        store = self.at.open()
+        recipe = recipe_of(request, self.site, store)
+        owners = Owners(store)
+        owners.require(request)
+        outcome = carry_out(
+            order, recipe, self.at, self.view, folder=folder_of(request, self.site),
+            shown_at=self.site.shown_at, access=access_of(request), guard=guard, named=named)
+        owners.note(request)
+        return outcome
 
 
 @contextmanager
-def serving(owner: str = SERVICE) -> Iterator[Served]:
-    """Work for somebody at the site that PZ_TSM_SITE names; tell afterwards what there is now."""
+def serving(owner: str, principal: str | None = None) -> Iterator[Served]:
+    """Work for somebody at the site that PZ_TSM_SITE names; tell afterwards what there is now.
+
+    Parameters
+    ----------
+    principal : as whom the store is opened; by default the owner
+    """
     with attended(), seen() as view:
         site = site_here()
         _tag(owner)
-        yield Served(site, StoreAt(location=site.store, principal=site.principal(owner)), view)
+        who = site.principal(principal or owner)
+        try:
+            yield Served(site, StoreAt(location=site.store, principal=who), view)
+        finally:  # what failed may have brought half of it
+            _offer(site)
+
+
+def _offer(site: Site) -> None:
     try:
         offer(site)
     except (TsmError, PrefectException, HTTPError) as error:

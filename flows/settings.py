@@ -18,7 +18,7 @@ PLAIN_RESULTS = {
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
 }
 
-#: Without a sign of life for so many seconds, a run is taken for dead: two may be lost.
+#: Without a sign of life for so many seconds, a run is taken for dead: one may be lost.
 SILENCE_SECONDS = 80
 
 #: The state's message of a run that was taken for dead.

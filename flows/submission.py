@@ -55,20 +55,24 @@ def carry_out(
     at: StoreAt,
     view: View,
     *,
+    folder: Callable[[Access], str] | None = None,
     shown_at: Link = nowhere,
     access: Access | None = None,
     guard: GuardPolicy | None = None,
+    named: Callable[[ProductVersion], None] | None = None,
 ) -> Outcome:
     """Do all stages of an order inside a flow, deliver, and name the result.
 
     Parameters
     ----------
     view : shows the run
+    folder : where the result is handed over, by who may see it; else where the recipe says
     shown_at : address of a folder where a web server shows it
     access : who may see the result under its name, if fewer than may see what is in it
     guard : what must hold for the name to stand for the result; else it waits as a candidate. What
         a guard looks at is handed over in a folder for each version: nobody finds a candidate where
         the former one was.
+    named : is told of the version as soon as it has its name
 
     Raises
     ------
@@ -80,11 +84,15 @@ def carry_out(
     store = at.open()
     with heard_by(view.hear), heard_by(Journal(store, recipe.name).hear):
         if recipe.redshifts.fetch != "never":
-            pin(recipe, store, allow_unfetched=True)  # mistakes are told before hours of transfer
+            # Mistakes are told before hours of transfer.
+            pin(recipe, store, allow_unfetched=True, access=access)
             fetch_all(recipe.redshifts, at)
         submission = Submission(at)
-        result = order(recipe, pin(recipe, store), submission)
+        pins = pin(recipe, store, access=access)
+        result = order(recipe, pins, submission)
         made = submission.settle()
+    if folder:
+        recipe = _handed_over_in(folder(access or pins.access), recipe)
     if guard is None:
         deliver(recipe, made, store)
     given: ArtifactRef = result.result()
@@ -92,8 +100,11 @@ def carry_out(
     product = store.products.add(
         recipe.name, product_kind(recipe), made, label, access=access,
         guard=_judged(store, made, guard) if guard else None)
+    if named:
+        named(product)
     if guard is not None:
-        recipe = _in_folder_of(product, recipe)
+        below = Path(recipe.output.directory) / str(product.version)
+        recipe = _handed_over_in(str(below), recipe)
         deliver(recipe, made, store)
     address = shown_at(recipe.output.directory)
     view.result(product, made, store,
@@ -101,9 +112,8 @@ def carry_out(
     return Outcome(product, made)
 
 
-def _in_folder_of(product: ProductVersion, recipe: Recipe) -> Recipe:
-    """The recipe, with a folder below its own for this version."""
-    folder = str(Path(recipe.output.directory) / str(product.version))
+def _handed_over_in(folder: str, recipe: Recipe) -> Recipe:
+    """The recipe, with another folder for its result."""
     return recipe.model_copy(
         update={"output": recipe.output.model_copy(update={"directory": folder})})
 

@@ -25,11 +25,11 @@ class GuardPolicy(Value):
     model_config = _FINITE
 
     survey_rows_change: float = Field(
-        0.1, ge=0, title="Change of a survey's rows",
+        0.1, ge=0, le=1e6, title="Change of a survey's rows",
         description="Most that a survey may gain or lose, as a share of its former measurements.")
     survey_rows_few: int = Field(
         100, ge=0, title="Rows that do not matter",
-        description="A survey that gains or loses at most so many measurements always passes.")
+        description="Of a survey that both versions have: to gain or lose so many always passes.")
     new_surveys: bool = Field(
         default=True, title="Surveys may come",
         description="Whether surveys that the former version has not may be in it.")
@@ -46,7 +46,7 @@ class GuardPolicy(Value):
         0.005, gt=0, title="Scatter of repeats",
         description="Largest sigma_NMAD of dz / (1 + z) between two good measurements of a galaxy.")
     repeats_ratio: float = Field(
-        1.5, ge=1, title="Rise of the scatter of repeats",
+        1.5, ge=1, le=1e6, title="Rise of the scatter of repeats",
         description="Most by which sigma_NMAD may exceed the former one, as a factor.")
     repeats_few: int = Field(
         50, ge=1, title="Repeats that tell something",
@@ -58,7 +58,7 @@ class GuardPolicy(Value):
         0.05, title="Fall of galaxies with an object",
         description="Most by which that share may be below the former one; for training sets.")
     galaxies_added: float = Field(
-        0.2, ge=0, title="Galaxies added",
+        0.2, ge=0, le=1e6, title="Galaxies added",
         description="Most galaxies that may be new, as a share of the former galaxies.")
     galaxies_removed: Share = Field(
         0.02, title="Galaxies removed",

@@ -31,20 +31,21 @@ class PartitionPolicy(Value):
 class MatchPolicy(Value):
     """Which LSST object is the galaxy's counterpart."""
 
-    radius_arcsec: float = Field(default=1.0, gt=0, le=60)
+    radius_arcsec: float = Field(
+        default=1.0, gt=0, le=60, description="Objects up to so far away count as the same.")
     min_radius_arcsec: float = Field(
-        default=0.0, ge=0, le=60, description="Objects must be farther than that, unless it is 0.")
+        default=0.0, ge=0, le=60, description="Ignore objects nearer than this; 0 ignores none.")
     n_neighbors: int = Field(
-        default=1, ge=1, le=100,
-        description="So many objects of a galaxy, the nearest, are kept: a row for each.")
+        default=1, ge=1, le=100, title="Objects kept per galaxy",
+        description="The nearest ones: a row for each.")
     unique: bool = Field(
-        default=True,
-        description="Keep one galaxy an object: the nearest; the others leave as `object_taken`.")
+        default=True, title="One galaxy per object",
+        description="Each object is given to its nearest galaxy; others leave as `object_taken`.")
     how: Literal["inner", "left"] = Field(
-        default="inner",
-        description="Whether galaxies without an object leave, or stay without photometry.")
+        default="inner", title="Galaxies without an object",
+        description="They leave (inner), or stay without photometry (left).")
     offsets: Literal["none", "fit"] = Field(
-        default="none",
+        default="none", title="Offsets of surveys",
         description="`fit` moves the positions of each survey by its median offset from the "
         "objects.")
     engine: Literal["range", "lsdb"] = Field(

@@ -88,9 +88,13 @@ class _Look:
         )
 
     @cached_property
+    def _versions(self) -> tuple[ProductVersion, ...]:
+        return self._store.products.list()
+
+    @cached_property
     def _latest(self) -> dict[str, ProductVersion]:
         """What every name stands for."""
-        by_name = groupby(self._store.products.list(), lambda version: version.name)
+        by_name = groupby(self._versions, lambda version: version.name)
         found = {name: latest_of(versions) for name, versions in by_name}
         return {name: version for name, version in found.items() if version}
 
@@ -98,11 +102,16 @@ class _Look:
         return [version for version in self._latest.values() if version.kind == kind]
 
     def _numbered(self, kind: ProductKind) -> Iterator[str]:
-        return (str(version) for version in self._store.products.list() if version.kind == kind)
+        """Every version that is or was what its name stands for; candidates are no choice."""
+        return (str(version) for version in self._versions
+                if version.kind == kind and not version.waits)
 
     def _candidates(self) -> Iterator[ProductVersion]:
-        for name in self._store.products.names():
-            yield from self._store.products.candidates(name)
+        """What waits and may become the latest, as `Products.candidates` has it."""
+        for version in self._versions:
+            latest = self._latest.get(version.name)
+            if version.waits and (latest is None or version.version > latest.version):
+                yield version
 
     def _maps(self) -> Iterator[str]:
         """Maps whose files are there, and what needs none."""

@@ -17,6 +17,9 @@ from pz_tsm_core.service.requests import CHOICES, LAST, Kind, PhotometryChoice, 
 #: Endings of names by which the unit of a number is told.
 UNITS = {"arcsec": "arcsec", "njy": "nJy", "seconds": "s", "deg": "deg"}
 
+#: What a name says to programmers alone.
+_ENDING = re.compile(r"(Choice|Policy|Request)$")
+
 _REF = "#/definitions/{model}"
 
 Schema = dict[str, Any]
@@ -67,6 +70,7 @@ def _model(schema: Schema, choices: Choices) -> Schema:
         for place, (name, field) in enumerate(in_order)
     }
     told = {key: value for key, value in schema.items() if key != "properties"}
+    told["title"] = _ENDING.sub("", str(told.get("title", "")))
     if "description" in told:  # the first paragraph is for people, what follows for programmers
         told["description"] = " ".join(told["description"].partition("\n\n")[0].split())
     return {**told, **({"properties": fields} if fields else {})}
@@ -97,7 +101,7 @@ def _chosen(field: Any, choices: Choices) -> Any:
         return {**told, "type": "string"}
     allowed = list(values) if rest.get("default") != "" else ["", *values]
     if "default" in told and told["default"] not in allowed:
-        told["default"] = allowed[0]
+        del told["default"]  # somebody must choose: another default would be another result
     return {**told, "type": "string", "enum": allowed}
 
 

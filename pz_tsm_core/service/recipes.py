@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,8 @@ def recipe_of(request: ResultRequest | RefreshRequest, site: Site, store: Store)
         except TsmError as error:
             problems.extend(error.problems)
     problems.raise_if_any()
-    content["output"] = {"directory": str(_folder(request, site, store)),
-                         **content.get("output", {})}
+    folder = folder_of(request, site)(access_of(request) or PUBLIC)
+    content["output"] = {"directory": folder, **content.get("output", {})}
     whole = Document("request", _laid_over(content, more.content), more.lines)
     return build_recipe(whole, Path(site.results.directory))
 
@@ -83,9 +83,24 @@ def access_of(request: ResultRequest | RefreshRequest) -> Access | None:
     return None
 
 
+def folder_of(
+    request: ResultRequest | RefreshRequest, site: Site
+) -> Callable[[Access], str]:
+    """Where the result is handed over, by who may see it: what is one person's, apart from all."""
+    owner = SERVICE if isinstance(request, RefreshRequest) else request.owner
+
+    def folder(access: Access) -> str:
+        results = Path(site.results.directory)
+        below = results / PRIVATE if access.kind == "private" else results
+        return str(below / owner / request.name)
+
+    return folder
+
+
 def _reserved(request: ResultRequest, site: Site) -> Iterator[Problem]:
     """Whether the name is that of the compilation which only a guard lets become `latest`."""
-    if site.refresh and request.name == site.refresh.name and not request.private:
+    ours = site.refresh.name if site.refresh else RefreshRequest.model_fields["name"].default
+    if request.name == ours and not request.private:
         yield Problem(Code.PRODUCT_NAME, "request: name", f"`{request.name}`",
                       "a name that the service does not refresh by itself", "choose another one")
 
@@ -150,17 +165,6 @@ def _sky(choice: PhotometryChoice, site: Site) -> Content:
                         "directory": site.dust},
     }
     return {"catalog": _dumped(catalog), "photometry": photometry}
-
-
-def _folder(request: ResultRequest | RefreshRequest, site: Site, store: Store) -> Path:
-    """Where the result is handed over; what is for one person alone apart from all others."""
-    results = Path(site.results.directory)
-    if isinstance(request, RefreshRequest):
-        return results / SERVICE / request.name
-    accesses = [store.products.get(choice.table).access for choice in request.tables]
-    if request.private or any(access != PUBLIC for access in accesses):
-        return results / PRIVATE / request.owner / request.name
-    return results / request.owner / request.name
 
 
 def _more(text: str) -> Document:

@@ -59,10 +59,11 @@ class Request(Value):
 
     owner: Owner = Field(
         LOCAL, title="Who asks", json_schema_extra={LAST: True},
-        description="Your name, as the store knows you. Of a private table the result is private.")
+        description="Your name, as the store knows you. What is made from a private table is "
+        "private.")
     private: bool = Field(
         default=False, title="For me alone", json_schema_extra={LAST: True},
-        description="The result stands under its name for you alone, not for all of the service.")
+        description="Nobody else finds the result by its name, or its files on the web.")
 
     @field_validator("owner")
     @classmethod
@@ -130,13 +131,18 @@ class PhotometryChoice(Value):
     flux: tuple[str, ...] = Field(
         ("cModel",), min_length=1, title="Fluxes",
         description="The first gives mag_i, the others mag_i_psf and the like.")
-    values: tuple[Quantity, ...] = Field(("magnitude",), title="What is made of them")
+    values: tuple[Quantity, ...] = Field(
+        ("magnitude",), title="What is made of them",
+        description="AB magnitudes always; fluxes in nJy and asinh magnitudes besides.")
     not_detected: Literal["blank", "limit", "drop"] = Field(
         "blank", title="Where nothing is detected",
         description="No magnitude, the magnitude of the limit, or the row leaves.")
-    dust_map: Annotated[Name, one_of("maps")] = Field("sfd", title="Dust map")
+    dust_map: Annotated[Name, one_of("maps")] = Field(
+        "sfd", title="Dust map",
+        description="`catalog`: its own E(B-V); `none`: magnitudes stay as observed.")
     coefficients: Annotated[Name, one_of("coefficients")] = Field(
-        "desc_dc2", title="Extinction coefficients")
+        "desc_dc2", title="Extinction coefficients",
+        description="R_b = A_b / E(B-V); some go with some maps alone.")
 
     @field_validator("flux", "values")
     @classmethod
@@ -148,7 +154,8 @@ class Part(Value):
     """One side of the split."""
 
     name: Name = Field(title="Name")
-    fraction: float = Field(title="Fraction", gt=0, le=1)
+    fraction: float = Field(
+        title="Fraction", gt=0, le=1, description="Of the galaxies; all parts sum to 1.")
 
 
 class SplitChoice(Value):
@@ -158,7 +165,9 @@ class SplitChoice(Value):
         tuple(Part(name=name, fraction=fraction)
               for name, fraction in SplitPolicy().fractions.items()),
         min_length=1, title="Parts")
-    seed: int = Field(2026, ge=0, lt=2**53, title="Seed")
+    seed: int = Field(
+        2026, ge=0, lt=2**53, title="Seed",
+        description="The same seed puts a galaxy into the same part, in every set.")
 
     @field_validator("parts")
     @classmethod
@@ -196,7 +205,7 @@ class TrainingSetRequest(ResultRequest):
     photometry: PhotometryChoice = Field(title="Photometry")
     match: MatchPolicy = Field(MatchPolicy(), title="Match")
     keep: tuple[Annotated[str, StringConstraints(min_length=1, max_length=1000)], ...] = Field(
-        (), title="Keep rows of which all this is true",
+        (), title="Keep only rows where",
         description="Such as `mag_i < 25.3` or `mag_g - mag_r between -1 and 3`.")
     split: SplitChoice = Field(SplitChoice(), title="Split")
     formats: tuple[Literal["parquet", "hdf5"], ...] = Field(
@@ -204,7 +213,15 @@ class TrainingSetRequest(ResultRequest):
         description="HDF5 as RAIL reads it, one file a part.")
 
 
-class FetchRequest(Value):
+class Asked(Value):
+    """What somebody asks of the service that is for all: whose run it is, for the record."""
+
+    owner: Owner = Field(
+        SERVICE, title="Who asks", json_schema_extra={LAST: True},
+        description="Your name; the schedule says `service`.")
+
+
+class FetchRequest(Asked):
     """Surveys, brought into the store from where they are published."""
 
     surveys: tuple[Survey, ...] = Field(min_length=1, title="Surveys")
@@ -218,7 +235,7 @@ class FetchRequest(Value):
         "if-changed", title="When to ask", description="Only for what has changed, always, never.")
 
 
-class RefreshRequest(Value):
+class RefreshRequest(Asked):
     """The compilation made anew from what its surveys publish now, and `latest` if it is sound."""
 
     name: ProductName = Field("specz-compilation", title="Name of the compilation")
@@ -232,7 +249,7 @@ class RefreshRequest(Value):
         description="What must hold for the result to become `latest`; else it waits.")
 
 
-class MaintenanceRequest(Value):
+class MaintenanceRequest(Asked):
     """Room made in the store, its products compared with what was published, choices renewed."""
 
     promote: Candidate = Field(
@@ -241,6 +258,10 @@ class MaintenanceRequest(Value):
     collect: bool = Field(
         default=True, title="Delete what nothing needs",
         description="Artifacts that no product names and no running run uses.")
+    keep_days: float = Field(
+        7.0, ge=0, le=3650, title="Keep what is younger than [days]",
+        description="A run that failed may be begun again, and finds there what it had finished.")
     verify: Literal["none", "latest", "all"] = Field(
-        "latest", title="Compare every byte of", description="Versions of all products.")
+        "latest", title="Verify the files of",
+        description="No versions, the latest of each product, or all; of what everybody may see.")
     dry_run: bool = Field(default=False, title="Only say what would be deleted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.artifact import Manifest, Principal
@@ -12,6 +13,9 @@ from pz_tsm_core.store.inspector import Inspector
 from pz_tsm_core.store.keys import ADDRESS, OBJECTS, QUARANTINE, STAGING, TURNS, key_of
 from pz_tsm_core.store.products import Products
 from pz_tsm_core.store.seal import DamageError
+
+#: Nothing is too young to be collected.
+NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,12 @@ class _Object:
     def key(self) -> str:
         return key_of(self.stage, self.address)
 
+    def is_younger_than(self, age: timedelta) -> bool:
+        """Whether it was made within that time; of a damaged one nobody knows."""
+        if self.manifest is None or not age:
+            return False
+        return datetime.now(UTC) - datetime.fromisoformat(self.manifest.created) < age
+
     def seen_by(self, principal: Principal) -> Removed | None:
         """What the principal may be told of it."""
         if self.manifest is None or not self.manifest.access.admits(principal):
@@ -81,7 +91,9 @@ class Collector:
     def __init__(self, backend: Backend, inspector: Inspector, products: Products) -> None:
         self._backend, self._inspector, self._products = backend, inspector, products
 
-    def collect(self, principal: Principal, *, dry_run: bool) -> Collected:
+    def collect(
+        self, principal: Principal, *, dry_run: bool, spare: timedelta = NO_TIME
+    ) -> Collected:
         """Delete all that is not needed; the principal is told of what it may see.
 
         Killed at any point it leaves every artifact whole or gone.
@@ -96,7 +108,8 @@ class Collector:
             # What is held is asked before what is named: a run that ends now has its product.
             with self._backend.collecting() as held:
                 named = self._products.addresses()
-                unneeded = [each for each in standing if each.address not in held | named]
+                unneeded = [each for each in standing if each.address not in held | named
+                            and not each.is_younger_than(spare)]
                 if not dry_run:
                     unneeded = [each for each in unneeded if self._backend.discard(each.key)]
         finally:

@@ -144,18 +144,26 @@ class Products:
             `store.io`.
         """
         kept = {label: self._store.manifest(ref).ref for label, ref in artifacts.items()}
-        seen_by = narrowed(name, strictest(ref.access for ref in kept.values()), access)
-        self.check(name, kind, seen_by)
+        inside = strictest(ref.access for ref in kept.values())
+        self.check(name, kind, inside, narrowed_to=access)
+        seen_by = narrowed(name, inside, access)
         draft = ProductVersion(name=name, version=1, kind=kind, artifacts=kept, result=result,
                                access=seen_by, created=_now(), candidate=candidate)
         while not (version := self._offer(draft, guard)):
             pass  # somebody else won that number
         return version
 
-    def check(self, name: str, kind: ProductKind, access: Access) -> None:
+    def check(
+        self, name: str, kind: ProductKind, access: Access, *, narrowed_to: Access | None = None
+    ) -> None:
         """Refuse a name that this principal already sees as something else.
 
         So a reference never comes to mean another product for those who use it.
+
+        Parameters
+        ----------
+        access : of what is in it
+        narrowed_to : who may see it under its name, if fewer
 
         Raises
         ------
@@ -163,7 +171,8 @@ class Products:
             `product.name` when the name is none, or stands for another kind, or for others;
             `store.access` when the principal could not see what it names.
         """
-        admit(self._store.principal, access, plain(name))
+        access = narrowed(plain(name), access, narrowed_to)
+        admit(self._store.principal, access, name)
         for other in self._visible():
             if other != access and self._records.numbers(space_of(other), name):
                 raise taken(name, f"a product for {other}", f"a product for {access}")
@@ -172,10 +181,14 @@ class Products:
         if known and known.kind != kind:
             raise taken(name, f"a product of kind {known.kind}", f"one of kind {kind}")
 
-    def promote(self, ref: str) -> ProductVersion:
+    def promote(self, ref: str, *, by: str | None = None) -> ProductVersion:
         """Let a candidate become the latest, and give it as it stands then.
 
         Without a number it is the newest one that waits. What is the latest already stays so.
+
+        Parameters
+        ----------
+        by : who decided; by default the principal
 
         Raises
         ------
@@ -192,7 +205,7 @@ class Products:
         if latest and latest.version > version.version:
             raise superseded(version, latest)
         if version.waits:
-            promotion = Promotion(by=self._store.principal.name, at=_now())
+            promotion = Promotion(by=by or self._store.principal.name, at=_now())
             # If somebody was faster, it is promoted all the same.
             self._records.append(version.model_copy(update={"promoted": promotion}))
         return self.get(str(version))
@@ -236,10 +249,16 @@ class Products:
         version = version.model_copy(update={"version": max(numbers, default=0) + 1})
         if version.waits and (waiting := self._waiting(version)):
             return waiting
+        if guard and self._now_latest(draft) != latest:
+            return None  # it was held against what is the latest no more; no number tells of that
         point("add.before")
         appended = self._records.append(version)
         point("add.after")
         return version if appended else None
+
+    def _now_latest(self, draft: ProductVersion) -> ProductVersion | None:
+        numbers = self._records.numbers(space_of(draft.access), draft.name)
+        return self._latest(draft.name, numbers, self._whole)
 
     def _visible(self) -> Iterator[Access]:
         """The spaces of the principal, the narrowest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from pz_tsm_core.model.artifact import ArtifactRef, FileEntry, Manifest, Princip
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.store import manifests, tables
 from pz_tsm_core.store.backend import Backend
-from pz_tsm_core.store.collect import Collected, Collector
+from pz_tsm_core.store.collect import NO_TIME, Collected, Collector
 from pz_tsm_core.store.draft import Draft
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.inspector import Inspector
@@ -299,12 +300,13 @@ class Store:
         with io_errors(self.location):
             return verify(self.manifest, self._inspector, version)
 
-    def collect(self, *, dry_run: bool = False) -> Collected:
+    def collect(self, *, dry_run: bool = False, spare: timedelta = NO_TIME) -> Collected:
         """Delete what no product rests on and no running process uses, whoever owns it.
 
         Parameters
         ----------
         dry_run : only say what would be deleted
+        spare : what was made within that time stays: a run that failed may be begun again
 
         Raises
         ------
@@ -314,7 +316,7 @@ class Store:
         """
         with io_errors(self.location):
             collector = Collector(self._backend, self._inspector, self.products)
-            return collector.collect(self.principal, dry_run=dry_run)
+            return collector.collect(self.principal, dry_run=dry_run, spare=spare)
 
     def _pieces(self, ref: ArtifactRef, file: FileEntry) -> Iterator[bytes]:
         with self._reading(ref):

@@ -130,6 +130,7 @@ def define(web, folder):
 @pytest.fixture
 def site(folder, store, monkeypatch):
     """The file of a service with that store, which this process and its children find."""
+    (folder / "surveys").mkdir(exist_ok=True)
     path = folder / "site.yaml"
     path.write_text(f"schema: 1\nstore: {store}\nsurvey_path: surveys\n"
                     "results: {directory: results}\n", "utf-8")

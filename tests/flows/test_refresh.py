@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,8 +82,9 @@ def test_a_refresh_becomes_latest_only_if_its_figures_pass(
 
     refreshed()  # asked again, it is the same candidate
     assert [str(each) for each in products.versions("specz")] == ["specz@2", "specz@1"]
-    maintain_store(MaintenanceRequest(promote=str(waiting), verify="all"))
+    maintain_store(MaintenanceRequest(promote=str(waiting), verify="all", owner="carla"))
     assert str(products.get("specz")) == "specz@2"
+    assert products.get("specz").promoted.by == "carla"
     assert choices_of(load_site(site)).of("candidates") == ()
 
 
@@ -131,47 +131,55 @@ class Run(NamedTuple):
 
     name: str
     state: State
-    end_time: datetime | None
     id: int = 0
 
 
 @pytest.fixture
 def retrievals(monkeypatch):
-    """Let retrievals end so, one after the other by their keys; give the keys that were asked."""
+    """Let retrievals end so, by the number in their keys; give the keys that are asked for."""
     asked = []
 
-    def end(*runs):
+    def end(times, *runs):
         def run_deployment(name, idempotency_key, **_):
             asked.append(int(idempotency_key.rpartition("-")[2]))
             return runs[asked[-1] - 1]
 
+        asked.clear()
         monkeypatch.setattr(refresh, "run_deployment", run_deployment)
         monkeypatch.setattr(refresh, "_is_tried_again", lambda run: len(asked) < 3)
+        monkeypatch.setattr(refresh.runtime.flow_run, "run_count", times, raising=False)
         return asked
 
     return end
 
 
-def test_a_retrieval_that_failed_before_is_asked_for_again_and_a_good_one_is_not(
-    retrievals,
+GOOD, BAD = Run("good", Completed()), Run("bad", Failed())
+
+
+@pytest.mark.parametrize(("times", "runs", "keys"), [
+    (1, [GOOD], [1]),  # nothing has been asked for before
+    (3, [GOOD], [1]),  # begun again, after the retrieval
+    (2, [BAD, GOOD], [1, 2]),  # it failed, and somebody retried the refresh
+    (3, [BAD, BAD, GOOD], [1, 2, 3]),
+])
+def test_a_retrieval_is_asked_for_once_and_again_only_after_it_has_failed(
+    times, runs, keys, retrievals
 ) -> None:
-    past, future = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
-    asked = FetchRequest(surveys=("alpha",))
-    keys = retrievals(Run("good", Completed(), past))
-    refresh.fetch_at_the_edge(asked)
-    assert keys == [1]
-    keys.clear()
-    retrievals(Run("old", Failed(), past), Run("good", Completed(), future))
-    refresh.fetch_at_the_edge(asked)
-    assert keys[-1] == 2
-    keys.clear()
-    retrievals(Run("bad", Failed(), future))
+    asked = retrievals(times, *runs)
+    refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
+    assert asked == keys
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_retrieval_that_fails_this_time_fails_the_refresh(times, retrievals) -> None:
+    asked = retrievals(times, BAD, BAD, GOOD)
     with pytest.raises(TransientError, match="Failed"):
-        refresh.fetch_at_the_edge(asked)
+        refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
+    assert asked == list(range(1, times + 1))
 
 
 def test_a_retrieval_that_crashed_is_waited_for_while_it_is_tried_again(retrievals) -> None:
-    keys = retrievals(Run("dead", Crashed(), datetime.now(UTC) + timedelta(hours=1)))
+    asked = retrievals(1, Run("dead", Crashed()))
     with pytest.raises(TransientError, match="Crashed"):
         refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
-    assert keys == [1, 1, 1]
+    assert asked == [1, 1, 1]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 
 import pytest
+from prefect.events.schemas.events import Event, Resource
 from prefect.states import Crashed
 from pydantic import SecretStr
 
 from deployments.automations import NOTICES, set_up_automations
 from deployments.judging import judges
 from flows.recover import RecoveryPolicy
-from flows.settings import SILENT
+from flows.settings import SILENT, WAITS
 from pz_tsm_core.model.stages import STAGES as ALL_STAGES
 from pz_tsm_core.store.faults import KILL
 from tests.conftest import Done
@@ -151,6 +152,21 @@ def test_a_run_that_dies_each_time_is_given_up_aloud(
     assert history[-1] == "Crashed"
     names = set_up_automations(service.client)  # without an address, nobody is told any more
     assert {each.name for each in service.client.read_automations()} == set(names)
+
+
+def test_a_compilation_that_waits_is_told_whatever_its_reason_holds(
+    receiver: Receiver, service: Service
+) -> None:
+    set_up_automations(service.client, SecretStr(receiver.url))
+    assert judges(service.client)  # what was just made is known to whoever listens
+    reason = 'no file "a"\nand {{ no }} template'
+    event = Event(event=WAITS, resource=Resource({"prefect.resource.id": "pz-tsm.product.specz"}),
+                  payload={"product": "specz@2", "reason": reason})
+    service.client.request("POST", "/events", json=[event.model_dump(mode="json")])
+    told = receiver.told.get(timeout=60)
+    assert told["text"] == f"pz-tsm: specz@2 waits to be promoted: {reason}"
+    assert told["product"] == "specz@2"
+    set_up_automations(service.client)
 
 
 def test_a_server_whose_automations_are_deaf_is_told_from_one_that_is_well(

@@ -160,8 +160,11 @@ def test_settings_that_others_may_read_start_nothing(service):
     assert "chmod 600" in refused.stderr
 
 
-def test_a_mistake_in_the_settings_is_told_without_them(service):
-    refused = service("PZ_TSM_HOME=/nowhere\n$(touch hacked) s3cret\n")
+@pytest.mark.parametrize("line", [
+    "$(touch hacked) s3cret", "PASSWORD = s3cret", "export PASSWORD=s3cret", "=s3cret",
+])
+def test_a_mistake_in_the_settings_is_told_without_them(line, service):
+    refused = service(f"PZ_TSM_HOME=/nowhere\n{line}\n")
     assert refused.returncode == 2
     assert "s3cret" not in refused.stderr
 

@@ -2,9 +2,8 @@ import pytest
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import Access
-from pz_tsm_core.products import put
 from pz_tsm_core.service import FetchRequest, RefreshRequest, TrainingSetRequest
-from pz_tsm_core.service.recipes import access_of, recipe_of
+from pz_tsm_core.service.recipes import access_of, folder_of, recipe_of
 from pz_tsm_core.service.site import Refresh
 
 MINE = {"name": "mine", "tables": [{"table": "my_redshifts@latest"}],
@@ -95,16 +94,17 @@ def test_a_region_is_words_and_no_file(region, sound) -> None:
         assert sound
 
 
-def test_what_is_private_goes_where_no_server_shows_it(site, store, mock_sky) -> None:
-    private = f"{site.results.directory}/private/alice/mine"
+def test_what_is_private_goes_where_no_server_shows_it(site, store) -> None:
     alone = asked(private=True)
+    private = f"{site.results.directory}/private/alice/mine"
     assert recipe_of(alone, site, store).output.directory == private
     assert access_of(alone) == Access(kind="private", name="alice")
     assert access_of(asked()) is None
-    put(mock_sky.root / "my_redshifts.csv", "hers", store=store,
-        access=Access(kind="private", name="alice"))
-    hers = asked(tables=[{"table": "hers"}])
-    assert recipe_of(hers, site, store).output.directory == private
+    folder = folder_of(asked(), site)
+    assert folder(Access(kind="private", name="alice")) == private
+    assert site.shown_at(private) is None
+    for access in (Access(), Access(kind="rights", name="rubin")):  # all here hold the right
+        assert folder(access) == f"{site.results.directory}/alice/mine"
 
 
 def test_columns_are_named_all_or_none() -> None:

@@ -1,0 +1,105 @@
+"""What the flows of a service do on behalf of somebody: whose results, where, under which name."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import pytest
+
+from flows.compile_redshifts import compile_redshifts
+from flows.maintain_store import maintain_store
+from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.model.artifact import Access, Principal
+from pz_tsm_core.products import put
+from pz_tsm_core.service import CompilationRequest, MaintenanceRequest
+from pz_tsm_core.store import open_store
+from tasks.stage import _opened
+
+TABLE = "name,ra,dec,z\nA,10.0,-5.0,0.5\nB,10.1,-5.1,0.6\n"
+COLUMNS = "{id: name, ra: ra, dec: dec, z: z}"
+ALICE = Principal(name="alice")
+
+
+@pytest.fixture
+def results(folder, site, prefect_client_settings):
+    """Folder of what is handed over at a service with two tables, of which one is Alice's alone."""
+    (folder / "table.csv").write_text(TABLE)
+    where = folder / "store"
+    put(folder / "table.csv", "ours", store=where)
+    put(folder / "table.csv", "hers", store=open_store(where, ALICE),
+        access=Access(kind="private", name="alice"))
+    return folder / "results"
+
+
+def asked(**more):
+    return CompilationRequest.model_validate(
+        {"name": "deep", "owner": "alice", "tables": [{"table": "ours"}]} | more)
+
+
+def files(results) -> set[str]:
+    return {str(path.parent.relative_to(results)) for path in Path(results).rglob("report.html")}
+
+
+@pytest.mark.parametrize("more", [
+    {"private": True},
+    {"tables": [{"table": "hers"}]},
+    {"tables": [], "more": f"redshifts: {{tables: [{{name: hers, product: hers, "
+                           f"columns: {COLUMNS}}}]}}"},
+], ids=["asked for", "of a private table", "of one that is named in more"])
+def test_what_is_for_one_person_is_handed_over_apart(more, results, store) -> None:
+    compile_redshifts(asked(**more))
+    assert files(results) == {"private/alice/deep"}
+    assert open_store(store, ALICE).products.get("deep").access.kind == "private"
+    compile_redshifts(asked(**more))  # the same again is no other name
+    with pytest.raises(TsmError):
+        open_store(store, Principal(name="bob")).products.get("deep")
+
+
+def test_what_is_made_of_a_private_compilation_is_handed_over_apart(results) -> None:
+    compile_redshifts(asked(tables=[{"table": "hers"}]))
+    compile_redshifts(asked(name="more", compilation="deep@latest"))
+    assert files(results) == {"private/alice/deep", "private/alice/more"}
+
+
+def test_a_name_belongs_to_whoever_had_it_first(results, store) -> None:
+    compile_redshifts(asked())
+    compile_redshifts(asked(combine={"radius_arcsec": 2.0}))
+    assert files(results) == {"alice/deep"}
+    with pytest.raises(TsmError) as told:
+        compile_redshifts(asked(owner="bob"))
+    assert told.value.codes == (Code.PRODUCT_NAME,)
+    assert "alice" in told.value.problems[0].found
+    compile_redshifts(asked(owner="bob", name="deeper"))
+    compile_redshifts(asked(owner="bob", name="other", private=True))
+    assert files(results) == {"alice/deep", "bob/deeper", "private/bob/other"}
+
+
+def test_what_was_made_without_the_service_is_its_operators(results, store) -> None:
+    with pytest.raises(TsmError) as told:
+        compile_redshifts(asked(name="ours"))
+    assert told.value.codes == (Code.PRODUCT_NAME,)
+
+
+def test_a_name_that_is_public_is_refused_to_a_private_result_before_the_work(results, store
+                                                                              ) -> None:
+    compile_redshifts(asked())
+    made = sorted(store.glob("objects/*/*/*"))
+    with pytest.raises(TsmError) as told:
+        compile_redshifts(asked(private=True, combine={"radius_arcsec": 3.0}))
+    assert told.value.codes == (Code.PRODUCT_NAME,)
+    assert sorted(store.glob("objects/*/*/*")) == made
+
+
+def test_maintenance_keeps_what_a_run_that_failed_may_need(results, store) -> None:
+    compile_redshifts(asked())
+    open_store(store).products.withdraw("deep@1")
+    made = sorted(store.glob("objects/combine/*/*"))
+    _opened.cache_clear()  # what an open store has used is kept in any case
+    gc.collect()
+    maintain_store(MaintenanceRequest())
+    assert sorted(store.glob("objects/combine/*/*")) == made
+    maintain_store(MaintenanceRequest(keep_days=0, dry_run=True))
+    assert sorted(store.glob("objects/combine/*/*")) == made
+    maintain_store(MaintenanceRequest(keep_days=0))
+    assert sorted(store.glob("objects/combine/*/*")) == []

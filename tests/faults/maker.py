@@ -47,8 +47,9 @@ class Maker:
 
     def __init__(self, location: Any, turn_seconds: float) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(location), str(turn_seconds)], text=True,
-            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+            # As from a terminal, also where these tests themselves run in the background.
+            ["env", "--default-signal=INT", sys.executable, "-m", __name__, str(location),
+             str(turn_seconds)], text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def says(self) -> str:

@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -60,8 +60,9 @@ def server(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="session")
-def prefect_client_settings(server):
+@contextmanager
+def spoken_to(server):
+    """Let flows and clients of this process speak to a server."""
     from prefect import settings
 
     chosen = {
@@ -76,6 +77,20 @@ def prefect_client_settings(server):
 
 
 @pytest.fixture(scope="session")
+def first_settings(server):
+    """To whom Prefect's own threads speak between tests; alone, they would start a server."""
+    with spoken_to(server):
+        yield
+
+
+@pytest.fixture
+def prefect_client_settings(first_settings, server):
+    """Let this process speak to that server, for one test: others speak to other servers."""
+    with spoken_to(server):
+        yield
+
+
+@pytest.fixture
 def toy_flow(toys, prefect_client_settings):
     return toys.toy_flow()
 
@@ -161,7 +176,9 @@ def tsm(folder, store):
     def start(*arguments, **environment):
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
         clean |= {"PYTHONPATH": str(ROOT), "HOME": str(folder), **environment}
-        command = [sys.executable, TOY_APP, *map(str, arguments), "--store", store]
+        # As from a terminal, also where these tests themselves run in the background.
+        command = ["env", "--default-signal=INT", sys.executable, TOY_APP, *map(str, arguments),
+                   "--store", store]
         process = subprocess.Popen(
             command, env=clean, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

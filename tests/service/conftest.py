@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pz_tsm_core.model.policy import ClusterPolicy
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.store.faults import NOTE, PAUSE
-from tests.service.deployed import Service, deployed
+from tests.service.deployed import Service, deployed, spoken_to
 from tests.service.receiver import Receiver
 from tests.service.rig import running
 from tests.service.standing import Standing, Start
@@ -21,6 +22,15 @@ def service() -> Iterator[Service]:
     """PostgreSQL, Prefect server, worker, Dask scheduler and worker, with the deployments."""
     with running() as rig, deployed(rig) as service:
         yield service
+
+
+@pytest.fixture(autouse=True)
+def speaking(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test that uses the service speak to its server."""
+    with ExitStack() as stack:
+        if "service" in request.fixturenames:
+            stack.enter_context(spoken_to(request.getfixturevalue("service").rig))
+        yield
 
 
 @pytest.fixture

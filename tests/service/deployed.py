@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -72,28 +72,30 @@ class Service:
 
 
 @contextmanager
-def spoken_to(rig: Rig) -> Iterator[SyncPrefectClient]:
-    """A client of the rig's server; flows and blocks of this process speak to it too."""
+def spoken_to(rig: Rig) -> Iterator[None]:
+    """Let flows, blocks and new clients of this process speak to the rig's server."""
     chosen = {
         settings.PREFECT_API_URL: rig.url, settings.PREFECT_HOME: rig.folder / "prefect",
         settings.PREFECT_LOGGING_TO_API_ENABLED: False,
         settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
         settings.PREFECT_CLIENT_RETRY_EXTRA_CODES: {500},
     }
-    with temporary_settings(chosen), get_client(sync_client=True) as client:
-        yield client
+    with temporary_settings(chosen):
+        yield
 
 
 @contextmanager
 def deployed(rig: Rig) -> Iterator[Service]:
     """The flow of tests and `recover`, deployed and watched over, with a worker."""
-    with spoken_to(rig) as client:
-        client.create_work_pool(WorkPoolCreate(
-            name=POOL, type="process",
-            base_job_template=ProcessWorker.get_default_base_job_template()))
-        mine = _deploy(client, mock_sky, "mock-sky", "tests/service/mock_flow.py:mock_sky")
-        _deploy(client, recover, RECOVER, "flows/recover.py:recover")
-        set_up_automations(client)
+    with ExitStack() as stack:
+        with spoken_to(rig):  # other tests of this process speak to other servers
+            client = stack.enter_context(get_client(sync_client=True))
+            client.create_work_pool(WorkPoolCreate(
+                name=POOL, type="process",
+                base_job_template=ProcessWorker.get_default_base_job_template()))
+            mine = _deploy(client, mock_sky, "mock-sky", "tests/service/mock_flow.py:mock_sky")
+            _deploy(client, recover, RECOVER, "flows/recover.py:recover")
+            set_up_automations(client)
         rig.worker.start()
         rig.worker.wait()
         yield Service(rig, client, mine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from prefect.states import Cancelling
 
 from tests.service.rig import wait_for
@@ -34,6 +35,7 @@ def test_cancelling_ends_a_run_soon_and_frees_the_scheduler_of_its_tasks(start: 
     rig.let_dask_go()
 
 
+@pytest.mark.prove
 def test_a_run_is_cancelled_also_while_no_worker_is_there(start: Start) -> None:
     run = start(FIRST)
     run.stands()

@@ -139,6 +139,7 @@ def test_a_run_that_was_only_silent_says_that_it_lives(start: Start, mock_run: D
     assert "AwaitingRetry" not in run.service.history(run.run_id)
 
 
+@pytest.mark.prove
 def test_a_run_that_dies_each_time_is_given_up_aloud(
     start: Start, receiver: Receiver, service: Service
 ) -> None:

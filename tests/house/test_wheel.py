@@ -44,7 +44,8 @@ def test_it_holds_the_library_and_its_data_alone(wheel) -> None:
         assert (wheel / "pz_tsm_core" / data).is_file()
 
 
-@pytest.mark.parametrize("arguments", [("run", "x.yaml", "--store", "y"), ("plan",)])
+@pytest.mark.parametrize("arguments", [
+    ("run", "x.yaml", "--store", "y"), ("plan",), ("deploy", "site.yaml")])
 def test_commands_of_the_application_say_what_is_missing(wheel, arguments) -> None:
     done = _tsm(wheel, *arguments)
     assert done.returncode == 1

@@ -53,7 +53,7 @@ class Served:
         outcome = carry_out(
             order, recipe, self.at, self.view, folder=folder_of(request, self.site),
             shown_at=self.site.shown_at, access=access_of(request), guard=guard, named=named)
-        owners.note(request)
+        owners.note(request, outcome.product)
         return outcome
 
 

@@ -7,6 +7,7 @@ anybody become the `latest` of anybody else.
 from __future__ import annotations
 
 from pz_tsm_core.errors import Code, refuse
+from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service.requests import SERVICE, RefreshRequest, ResultRequest
 from pz_tsm_core.store import Store
 
@@ -29,7 +30,10 @@ class Owners:
         TsmError
             `product.name`
         """
-        if _is_private(request) or request.name not in self._store.products.names():
+        products = self._store.products
+        if _is_private(request) or request.name not in products.names():
+            return
+        if products.versions(request.name)[0].access.kind == "private":  # theirs, as they see it
             return
         known = self._store.recall(_record(request.name)) or {"owner": SERVICE}
         if known["owner"] != _owner(request):
@@ -37,10 +41,14 @@ class Owners:
                          f"{known['owner']}", expected="a name that is free, or your own",
                          remedy="choose another name")
 
-    def note(self, request: ResultRequest | RefreshRequest) -> None:
-        """Remember whose the name is; a name keeps the one who had it first."""
-        if not _is_private(request) and self._store.recall(_record(request.name)) is None:
-            self._store.remember(_record(request.name), {"schema": 1, "owner": _owner(request)})
+    def note(self, request: ResultRequest | RefreshRequest, product: ProductVersion) -> None:
+        """Remember whose the name of a product is; it stays with the one who had it first.
+
+        What only one person sees takes no name from others.
+        """
+        known = self._store.recall(_record(product.name))
+        if product.access.kind != "private" and known is None:
+            self._store.remember(_record(product.name), {"schema": 1, "owner": _owner(request)})
 
 
 def _record(name: str) -> str:

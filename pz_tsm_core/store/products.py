@@ -173,9 +173,11 @@ class Products:
         """
         access = narrowed(plain(name), access, narrowed_to)
         admit(self._store.principal, access, name)
-        for other in self._visible():
-            if other != access and self._records.numbers(space_of(other), name):
-                raise taken(name, f"a product for {other}", f"a product for {access}")
+        # The narrowest space that has the name is the one in which this principal sees it.
+        seen_as = next((other for other in self._visible()
+                        if self._records.numbers(space_of(other), name)), access)
+        if seen_as != access:
+            raise taken(name, f"a product for {seen_as}", f"a product for {access}")
         newest = max(self._records.numbers(space_of(access), name), default=None)
         known = self._whole(name, newest) if newest else None
         if known and known.kind != kind:

@@ -75,6 +75,14 @@ def test_a_name_belongs_to_whoever_had_it_first(results, store) -> None:
     assert files(results) == {"alice/deep", "bob/deeper", "private/bob/other"}
 
 
+def test_what_one_person_sees_takes_no_name_from_others(results) -> None:
+    compile_redshifts(asked(tables=[{"table": "hers"}]))
+    for _ in range(2):
+        compile_redshifts(asked(owner="bob"))
+    compile_redshifts(asked(tables=[{"table": "hers"}]))
+    assert files(results) == {"private/alice/deep", "bob/deep"}
+
+
 def test_what_was_made_without_the_service_is_its_operators(results, store) -> None:
     with pytest.raises(TsmError) as told:
         compile_redshifts(asked(name="ours"))

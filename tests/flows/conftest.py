@@ -91,7 +91,11 @@ def prefect_client_settings(first_settings, server):
 
 
 @pytest.fixture
-def toy_flow(toys, prefect_client_settings):
+def toy_flow(toys, prefect_client_settings, monkeypatch):
+    from flows import submission
+
+    for name in ("pin", "deliver"):  # the toys put others in their place: for one test
+        monkeypatch.setattr(submission, name, getattr(submission, name))
     return toys.toy_flow()
 
 

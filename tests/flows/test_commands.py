@@ -98,9 +98,11 @@ def test_recipe_that_is_not_there_is_refused(command, tsm, folder):
 def test_interrupted_runs_end_within_seconds_and_leave_no_child(
     tsm, recipe_file, toys, wait_until, family
 ):
-    recipe = recipe_file("slow")
-    runs = {sent: tsm("run", recipe) for sent in (signal.SIGINT, signal.SIGTERM)}
-    wait_until(lambda: toys.calls().count("fetch slow") == len(runs))
+    runs = {}
+    for sent in (signal.SIGINT, signal.SIGTERM):  # of one artifact the second would only wait
+        source = f"slow_{sent.name}"
+        runs[sent] = tsm("run", recipe_file(source))
+        wait_until(lambda source=source: f"fetch {source}" in toys.calls())
     for sent, run in runs.items():
         children = family(run)
         run.send_signal(sent)

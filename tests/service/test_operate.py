@@ -142,7 +142,7 @@ def test_a_backup_of_the_database_can_be_read(page):
 
 
 @pytest.fixture
-def service(tmp_path):
+def script(tmp_path):
     """Runs infra/service with an environment file."""
     def run(content, mode=0o600):
         (tmp_path / "environment").write_text(content)
@@ -154,8 +154,8 @@ def service(tmp_path):
     return run
 
 
-def test_settings_that_others_may_read_start_nothing(service):
-    refused = service("PZ_TSM_HOME=/nowhere\n", mode=0o640)
+def test_settings_that_others_may_read_start_nothing(script):
+    refused = script("PZ_TSM_HOME=/nowhere\n", mode=0o640)
     assert refused.returncode == 2
     assert "chmod 600" in refused.stderr
 
@@ -163,8 +163,8 @@ def test_settings_that_others_may_read_start_nothing(service):
 @pytest.mark.parametrize("line", [
     "$(touch hacked) s3cret", "PASSWORD = s3cret", "export PASSWORD=s3cret", "=s3cret",
 ])
-def test_a_mistake_in_the_settings_is_told_without_them(line, service):
-    refused = service(f"PZ_TSM_HOME=/nowhere\n{line}\n")
+def test_a_mistake_in_the_settings_is_told_without_them(line, script):
+    refused = script(f"PZ_TSM_HOME=/nowhere\n{line}\n")
     assert refused.returncode == 2
     assert "s3cret" not in refused.stderr
 

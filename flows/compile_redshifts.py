@@ -15,4 +15,4 @@ from pz_tsm_core.service import CompilationRequest
 def compile_redshifts(request: CompilationRequest) -> ArtifactRef:
     """Standardize, combine and partition what the store has; give the compilation."""
     with serving(request.owner) as here:
-        return here.make(compilation, request).result
+        return here.make(compilation, request).ref

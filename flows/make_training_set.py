@@ -15,4 +15,4 @@ from pz_tsm_core.service import TrainingSetRequest
 def make_training_set(request: TrainingSetRequest) -> ArtifactRef:
     """Make the compilation, match, correct, split and export; give the exported files."""
     with serving(request.owner) as here:
-        return here.make(training_set, request).result
+        return here.make(training_set, request).ref

@@ -16,4 +16,4 @@ from tasks.stage import StoreAt
 def recipe_run(recipe: Recipe, at: StoreAt) -> ArtifactRef:
     """Do what the recipe says, with or without an Object catalogue; give the result."""
     with seen() as view:
-        return carry_out(order_for(recipe), recipe, at, view).result
+        return carry_out(order_for(recipe), recipe, at, view).ref

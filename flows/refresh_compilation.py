@@ -34,7 +34,7 @@ def refresh_compilation(request: RefreshRequest) -> ArtifactRef:
         if request.fetch != "never":
             fetch_at_the_edge(FetchRequest(
                 surveys=request.surveys, policy=request.fetch, owner=request.owner))
-        return here.make(compilation, request, guard=request.guard, named=tell_waiting).result
+        return here.make(compilation, request, guard=request.guard, named=tell_waiting).ref
 
 
 def tell_waiting(product: ProductVersion) -> None:

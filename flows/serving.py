@@ -15,7 +15,7 @@ from flows.attending import attended
 from flows.offering import offer
 from flows.order import Order
 from flows.seen import View, seen
-from flows.submission import Outcome, carry_out
+from flows.submission import carry_out
 from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.model.product import ProductVersion
@@ -38,8 +38,8 @@ class Served:
         self, order: Order, request: ResultRequest | RefreshRequest, *,
         guard: GuardPolicy | None = None,
         named: Callable[[ProductVersion], None] | None = None,
-    ) -> Outcome:
-        """Do what a request asks for, and hand the result over.
+    ) -> ProductVersion:
+        """Do what a request asks for, hand the result over, and give its version.
 
         Parameters
         ----------
@@ -50,11 +50,11 @@ class Served:
         recipe = recipe_of(request, self.site, store)
         owners = Owners(store)
         owners.require(request)
-        outcome = carry_out(
+        product = carry_out(
             order, recipe, self.at, self.view, folder=folder_of(request, self.site),
             shown_at=self.site.shown_at, access=access_of(request), guard=guard, named=named)
-        owners.note(request, outcome.product)
-        return outcome
+        owners.note(request, product)
+        return product
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,19 +35,6 @@ def task_runner() -> TaskRunner[Any]:
     return ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run gave: all that it made, by label, and the name under which the result stands."""
-
-    product: ProductVersion
-    made: dict[str, ArtifactRef]
-
-    @property
-    def result(self) -> ArtifactRef:
-        """The artifact that is handed out."""
-        return self.product.ref
-
-
 def carry_out(
     order: Order,
     recipe: Recipe,
@@ -60,8 +46,8 @@ def carry_out(
     access: Access | None = None,
     guard: GuardPolicy | None = None,
     named: Callable[[ProductVersion], None] | None = None,
-) -> Outcome:
-    """Do all stages of an order inside a flow, deliver, and name the result.
+) -> ProductVersion:
+    """Do all stages of an order inside a flow, deliver, and name the result; give its version.
 
     Parameters
     ----------
@@ -109,7 +95,7 @@ def carry_out(
     address = shown_at(recipe.output.directory)
     view.result(product, made, store,
                 lambda name: f"{address}/{quote(name)}" if address else None)
-    return Outcome(product, made)
+    return product
 
 
 def _handed_over_in(folder: str, recipe: Recipe) -> Recipe:

@@ -116,7 +116,7 @@ def toy_flow():
     @flow(name="toy", task_runner=submission.task_runner(), persist_result=False)
     def toy(recipe: Recipe, at: StoreAt) -> ArtifactRef:
         with seen() as view:
-            return submission.carry_out(order, recipe, at, view).result
+            return submission.carry_out(order, recipe, at, view).ref
 
     # Toys come from nowhere and are delivered to nobody.
     submission.pin = lambda recipe, store, access=None: flows.pins.Pins()

@@ -21,4 +21,4 @@ def mock_sky(recipe: str, store: str) -> ArtifactRef:
     """
     wanted = Recipe.model_validate_json(recipe)
     with attended(), seen() as view:
-        return carry_out(order_for(wanted), wanted, StoreAt(location=store), view).result
+        return carry_out(order_for(wanted), wanted, StoreAt(location=store), view).ref

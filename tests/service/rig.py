@@ -175,8 +175,9 @@ class Rig:
     def _worker(self) -> Part:
         port = free_port()
         return self._part(
-            "worker", [BIN / "prefect", "worker", "start", "--pool", POOL, "--name", "here",
-                       "--type", "process", "--with-healthcheck"], lambda: answers(port),
+            "worker", [sys.executable, "-m", "deployments.worker", "start", "--pool", POOL,
+                       "--name", "here", "--type", "process", "--with-healthcheck"],
+            lambda: answers(port),
             PREFECT_WORKER_WEBSERVER_HOST=HOST, PREFECT_WORKER_WEBSERVER_PORT=str(port))
 
     # PostgreSQL

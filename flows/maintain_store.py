@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
@@ -13,8 +14,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from flows.serving import serving
 from pz_tsm_core.errors import Code, Problems
 from pz_tsm_core.model.product import ProductVersion, latest_of
-from pz_tsm_core.service import MaintenanceRequest
+from pz_tsm_core.service import MaintenanceRequest, Site
 from pz_tsm_core.service.requests import SERVICE
+from pz_tsm_core.service.withdrawn import withdrawn_folders
 from pz_tsm_core.store import Store
 
 
@@ -32,6 +34,7 @@ def maintain_store(request: MaintenanceRequest) -> None:
         _verify(store, request.verify)
         if request.collect:
             _collect(store, timedelta(days=request.keep_days), dry_run=request.dry_run)
+            _clear(here.site, store, dry_run=request.dry_run)
 
 
 def _verify(store: Store, which: Literal["none", "latest", "all"]) -> None:
@@ -70,3 +73,11 @@ def _collect(store: Store, spare: timedelta, *, dry_run: bool) -> None:
     create_markdown_artifact(
         "\n".join(["| | artifacts | bytes |", "|---|--:|--:|", *lines]), key="collected",
         description="What nothing needs.")
+
+
+def _clear(site: Site, store: Store, *, dry_run: bool) -> None:
+    for folder in withdrawn_folders(site, store):
+        if not dry_run:
+            shutil.rmtree(folder)
+        told = "would be removed" if dry_run else "removed"
+        get_run_logger().info("%s is withdrawn: %s", folder, told)

@@ -257,7 +257,8 @@ class MaintenanceRequest(Asked):
         "at its report.")
     collect: bool = Field(
         default=True, title="Delete what nothing needs",
-        description="Artifacts that no product names and no running run uses.")
+        description="Artifacts that no product names and no running run uses, and what was handed "
+        "over of refreshes that somebody withdrew.")
     keep_days: float = Field(
         7.0, ge=0, le=3650, title="Keep what is younger than [days]",
         description="A run that failed may be begun again, and finds there what it had finished.")

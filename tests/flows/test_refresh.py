@@ -105,6 +105,21 @@ def test_a_run_shows_why_its_result_waits_and_how_to_decide(published, told) -> 
     assert {"owner:service", "by:request"} <= set(run.tags)
 
 
+def test_what_is_withdrawn_is_handed_over_no_more(published, told, store, site) -> None:
+    for rows in (4, 2):
+        published(rows)
+        refreshed()
+    handed_over = Path(load_site(site).results.directory) / "service" / "specz"
+    (handed_over / "7").mkdir()  # of no version
+    products = open_store(store).products
+    products.withdraw("specz@2")
+    maintain_store(MaintenanceRequest(dry_run=True))
+    assert sorted(path.name for path in handed_over.iterdir()) == ["1", "2", "7"]
+    maintain_store(MaintenanceRequest())
+    assert sorted(path.name for path in handed_over.iterdir()) == ["1", "7"]
+    assert (handed_over / "1" / "report.html").exists()
+
+
 def test_damage_is_told_before_anything_is_deleted(published, told, store) -> None:
     published(4)
     refreshed()

@@ -39,6 +39,13 @@ class Service:
                                          "store": str(store)},
             job_variables={"env": environment}).id
 
+    @contextmanager
+    def another(self, name: str) -> Iterator[UUID]:
+        """A deployment of this name for a while, of a flow that nobody carries out."""
+        made = _deploy(self.client, mock_sky, name, "tests/service/mock_flow.py:mock_sky")
+        yield made
+        self.client.delete_deployment(made)
+
     def run(self, run_id: UUID) -> FlowRun:
         return self.client.read_flow_run(run_id)
 

@@ -22,6 +22,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "operate.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+#: What is told besides, each command behind a `$`.
+MORE = re.findall(r"^```console\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 #: Begins the name of whatever the test makes on the machine.
 OURS = "pz-tsm-test-"
 #: Until then the page is done, on a busy machine too; else it is shown how far it came.
@@ -129,6 +131,22 @@ class Followed:
         """What the one block with this word said."""
         output, = (said for block, said in self.output.items() if word in block)
         return output
+
+    def type(self, word: str, **instead: str) -> str:
+        """Carry out the block with a `$` before its commands, and this word; give what it says.
+
+        Parameters
+        ----------
+        instead : by a word in capitals that stands for something, what it is
+        """
+        block, = (block for block in MORE if word in block)
+        for name, value in instead.items():
+            block = block.replace(name, value)
+        commands = re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
+        names = f"{self.place.first_line}{BLOCKS[1]}"
+        done = _run("bash", "-euo", "pipefail", "-c", f"{names}{commands}", check=False)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect.events.schemas.events import Event, Resource
-from prefect.states import Crashed
+from prefect.states import Crashed, Failed, Scheduled
 from pydantic import SecretStr
 
-from deployments.automations import NOTICES, set_up_automations
+from deployments.automations import NOTICES, REFRESH, set_up_automations
 from deployments.judging import judges
 from flows.recover import RecoveryPolicy
 from flows.settings import SILENT, WAITS
@@ -167,6 +168,20 @@ def test_a_compilation_that_waits_is_told_whatever_its_reason_holds(
     told = receiver.told.get(timeout=60)
     assert told["text"] == f"pz-tsm: specz@2 waits to be promoted: {reason}"
     assert told["product"] == "specz@2"
+    set_up_automations(service.client)
+
+
+def test_a_refresh_that_fails_is_told(receiver: Receiver, service: Service) -> None:
+    with service.another(REFRESH) as deployment:
+        set_up_automations(service.client, SecretStr(receiver.url))
+        assert judges(service.client)
+        run = service.client.create_flow_run_from_deployment(
+            deployment, state=Scheduled(datetime.now(UTC) + timedelta(days=1)))
+        why = 'fetch.refused: "deep_field"\n  what to do: {{ wait }}'
+        service.client.set_flow_run_state(run.id, Failed(message=why), force=True)
+        told = receiver.told.get(timeout=60)
+    assert told["text"] == f"pz-tsm: run {run.name} of {REFRESH} failed: {why}"
+    assert told["run"] == f"prefect.flow-run.{run.id}"
     set_up_automations(service.client)
 
 

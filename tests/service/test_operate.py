@@ -10,6 +10,8 @@ import time
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 from websockets.sync.client import connect
 
 from tests.service.operator import BLOCKS, ROOT, followed, missing
@@ -133,6 +135,68 @@ def test_a_worker_that_dies_is_started_again(page):
     while pid() in (0, before):
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def closed(page):
+    """Alice's way in, by https and with her password, after the page has shut all others."""
+    folder, password = page.place.folder, "s3cret:$ %"
+    crt, key = folder / "a.crt", folder / "a.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", key, "-out", crt], check=True, capture_output=True)
+    page.type("passwd", CERTIFICATE=str(crt), KEY=str(key),
+              **{"passwd -apr1": f"passwd -apr1 '{password}'"})
+    session = requests.Session()
+    session.trust_env, session.verify, session.auth = False, str(crt), ("alice", password)
+    session.mount("https://", HTTPAdapter(max_retries=Retry(30, status_forcelist=[502])))
+    with session:
+        yield session
+
+
+@pytest.fixture
+def edge(page, closed):
+    """A worker of the queue `edge` on another machine, but for its files; the one here is gone."""
+    place, settings = page.place, page.place.folder / "edge"
+    subprocess.run(["supervisorctl", "stop", f"{place.name}:{place.name}-worker"], check=True)
+    settings.write_text("\n".join([
+        f"PZ_TSM_HOME={place.home}", f"PZ_TSM_SITE={place.folder}/settings/site.yaml",
+        f"PREFECT_API_URL=https://127.0.0.1:{place.web}/api",
+        "PREFECT_API_AUTH_STRING=" + ":".join(closed.auth),
+        f"PREFECT_API_SSL_CERT_FILE={closed.verify}"]))
+    settings.chmod(0o600)
+    words = [ROOT / "infra" / "service", "worker", "edge"]
+    with (place.home / "log" / "edge.log").open("w") as log, subprocess.Popen(
+            words, stdout=log, stderr=log,
+            env={**os.environ, "PZ_TSM_ENVIRONMENT": str(settings)}) as worker:
+        yield worker
+        worker.terminate()
+
+
+def test_who_has_no_password_comes_in_nowhere(page, closed):
+    url = f"https://127.0.0.1:{page.place.web}"
+    for path in ("/", "/api/health", "/v2/", "/results/", "/api/events/out"):
+        assert requests.get(url + path, verify=closed.verify, timeout=30).status_code == 401, path
+    for path in ("/", "/api/health", "/results/"):
+        assert closed.get(url + path, timeout=30).status_code == 200, path
+
+
+def test_a_worker_at_the_edge_comes_in_by_its_password(page, closed, edge):
+    api = f"https://127.0.0.1:{page.place.web}/api"
+    name = f"{api}/deployments/name/fetch-surveys/fetch-surveys"
+    asked = {"parameters": {"request": {"surveys": ["deep_field"]}}}
+    deployment = closed.get(name, timeout=30).json()["id"]
+    run = closed.post(f"{api}/deployments/{deployment}/create_flow_run", json=asked, timeout=30)
+    end = time.monotonic() + 90
+    while (state := closed.get(f"{api}/flow_runs/{run.json()['id']}", timeout=30)
+           .json()["state"])["type"] not in ("COMPLETED", "FAILED", "CRASHED"):
+        assert time.monotonic() < end, page.place.log()
+        time.sleep(0.5)
+    assert state["type"] == "COMPLETED", page.place.log()
+    alive = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]},
+                        "resource": {"id": [f"prefect.flow-run.{run.json()['id']}"]}}}
+    assert closed.post(f"{api}/events/filter", json=alive, timeout=30).json()["events"]
+    assert edge.poll() is None
 
 
 def test_a_backup_of_the_database_can_be_read(page):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,13 +11,14 @@ import urllib.request
 
 import pytest
 
+from tests.waiting import free_port
+
 
 @pytest.fixture(scope="session")
 def prefect_url(tmp_path_factory: pytest.TempPathFactory):
     """Address of a real Prefect server with its pages, for the whole session."""
     home = tmp_path_factory.mktemp("prefect")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     environment = {
         "PREFECT_HOME": str(home), "PREFECT_SERVER_API_HOST": "127.0.0.1",

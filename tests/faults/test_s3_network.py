@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 import time
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from pz_tsm_core.store import Store, open_store
 from pz_tsm_core.store.s3 import Patience, Place, S3Backend
 from tests.moto import Moto
 from tests.sources.s3_servers import needs_rclone, s3_server
+from tests.waiting import free_port
 
 REQUEST = StageRequest(stage="combine", version=1)
 TABLE = pa.table({"galaxy_id": range(5000)})
@@ -261,8 +261,7 @@ def test_no_server_no_bucket_and_no_key_are_told_as_such(s3, monkeypatch):
                 patch.setenv(name, value) if value else patch.delenv(name)
             return refusal(lambda: impatient(location).publish(REQUEST, fill))
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        nowhere = f"http://127.0.0.1:{free.getsockname()[1]}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     error, problem = told(AWS_ENDPOINT_URL=nowhere)
     assert isinstance(error, TransientError)
     assert nowhere in problem.found

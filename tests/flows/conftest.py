@@ -3,7 +3,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -193,18 +192,6 @@ def tsm(folder, store):
     for process in processes:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture
-def wait_until():
-    def wait(condition, seconds=30):
-        end = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < end, f"not so after {seconds} s"
-            time.sleep(0.05)
-        return found
-
-    return wait
 
 
 @pytest.fixture

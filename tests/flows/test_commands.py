@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 from flows.commands import version_of
 from pz_tsm_core.products import put
 from pz_tsm_core.store import open_store
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -96,33 +97,34 @@ def test_recipe_that_is_not_there_is_refused(command, tsm, folder):
 
 
 def test_interrupted_runs_end_within_seconds_and_leave_no_child(
-    tsm, recipe_file, toys, wait_until, family
+    tsm, recipe_file, toys, family
 ):
     runs = {}
     for sent in (signal.SIGINT, signal.SIGTERM):  # of one artifact the second would only wait
         source = f"slow_{sent.name}"
         runs[sent] = tsm("run", recipe_file(source))
-        wait_until(lambda source=source: f"fetch {source}" in toys.calls())
+        wait_for("its fetching", lambda source=source: f"fetch {source}" in toys.calls())
     for sent, run in runs.items():
         children = family(run)
         run.send_signal(sent)
         assert run.wait(timeout=10) == 128 + sent
         assert children
-        wait_until(partial(gone, children), 10)
+        wait_for("the end of its children", partial(gone, children), 10)
         assert "Traceback" not in run.stderr.read()
 
 
 def test_killed_run_leaves_no_process_and_its_finished_stages_are_kept(
-    tsm, recipe_file, toys, folder, wait_until, family, elsewhere
+    tsm, recipe_file, toys, folder, family, elsewhere
 ):
     recipe = recipe_file("one", "slow_first")
     run = tsm("run", recipe)
-    wait_until(lambda: "fetch slow_first" in toys.calls())
+    wait_for("its fetching", lambda: "fetch slow_first" in toys.calls())
     journal = folder / "store" / "journal" / "toy.json"
-    wait_until(lambda: journal.exists() and "fetch one" in journal.read_text())
+    wait_for("a line of the journal",
+             lambda: journal.exists() and "fetch one" in journal.read_text())
     children = family(run)
     run.kill()
-    wait_until(lambda: gone(children), 10)
+    wait_for("the end of its children", lambda: gone(children), 10)
     assert children
     _, out, _ = outcome(tsm("plan", recipe))
     assert "cached   fetch one" in out

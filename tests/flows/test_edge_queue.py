@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 
 from pz_tsm_core.store import open_store
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -105,7 +106,7 @@ def ended(client, run_id):
 
 
 def test_surveys_are_fetched_at_the_edge_alone_and_used_where_there_is_no_way_out(
-    typed, worker, client, environment, wait_until, define, recipe, web, folder, site, store
+    typed, worker, client, environment, define, recipe, web, folder, site, store
 ):
     define("alpha")
     typed(shlex.split(line_with("work-pool create")))
@@ -113,12 +114,13 @@ def test_surveys_are_fetched_at_the_edge_alone_and_used_where_there_is_no_way_ou
     idle = worker(COMPUTE, PZ_TSM_SITE=str(folder / "elsewhere"), PZ_TSM_ALLOW_HOSTS=web.host)
     said = typed([*shlex.split(line_with("deployment run"))[:-1], 'request={"surveys": ["alpha"]}'])
     asked = client.read_flow_run(re.search(r"UUID: (\S+)", said)[1])
-    wait_until(lambda: (looked(client, COMPUTE) or asked.created) > asked.created, SECONDS)
+    wait_for("a look of the worker",
+             lambda: (looked(client, COMPUTE) or asked.created) > asked.created, SECONDS)
     assert client.read_flow_run(asked.id).state.type is StateType.SCHEDULED
     assert web.requests == []
     # Only here is it known where the store is, and that the archive may be asked.
     worker(EDGE, PZ_TSM_SITE=str(site), PZ_TSM_ALLOW_HOSTS=web.host)
-    done = wait_until(lambda: ended(client, asked.id), SECONDS)
+    done = wait_for("its end", lambda: ended(client, asked.id), SECONDS)
     assert (done.state.type, done.work_queue_name) == (StateType.COMPLETED, EDGE)
     assert ("GET", "/alpha.csv") in web.requests
     assert str(open_store(store).products.get("alpha")) == "alpha@1"

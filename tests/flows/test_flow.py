@@ -7,6 +7,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from pz_tsm_core.errors import Code, TransientError, TsmError
 from tasks.stage import Moment, StoreAt, listener
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def artifact_files(store, stage):
 
 
 def test_second_run_is_shown_as_cached_and_computes_nothing(
-    toy_flow, toys, store, folder, wait_until
+    toy_flow, toys, store, folder
 ):
     def states_of(run_id):
         with get_client(sync_client=True) as client:
@@ -42,7 +43,7 @@ def test_second_run_is_shown_as_cached_and_computes_nothing(
     for _ in range(2):
         state = toy_flow(toys.recipe("one", "two"), StoreAt(location=str(store)), return_state=True)
         run_id = state.state_details.flow_run_id
-        shown.append(wait_until(partial(states_of, run_id)))
+        shown.append(wait_for("its states", partial(states_of, run_id)))
     labels = ["fetch one", "fetch two", "join", "share"]
     assert shown == [dict.fromkeys(labels, "Completed"), dict.fromkeys(labels, "Cached")]
     assert sorted(toys.calls()) == labels

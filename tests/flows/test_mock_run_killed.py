@@ -13,6 +13,7 @@ import pytest
 
 from pz_tsm_core.model.run import RunRecord
 from pz_tsm_core.model.stages import STAGES
+from tests.waiting import wait_for
 
 TSM = Path(sys.executable).with_name("tsm")
 
@@ -75,15 +76,15 @@ def _laid_out(store) -> bool:
 
 
 def test_a_run_killed_while_dask_matches_leaves_no_process_and_is_completed(
-    start, store, recipe, mock_run, wait_until, family
+    start, store, recipe, mock_run, family
 ) -> None:
     run = start()
-    wait_until(lambda: run.poll() is not None or _laid_out(store), 60)
-    wait_until(lambda: run.poll() is not None or len(family(run)) > 1, 30)  # server, and Dask's
+    wait_for("partitions", lambda: run.poll() is not None or _laid_out(store), 60)
+    wait_for("server and workers", lambda: run.poll() is not None or len(family(run)) > 1, 30)
     assert run.poll() is None, run.stderr.read()
     children = family(run)
     run.kill()
-    wait_until(lambda: all(map(_gone, children)), 20)
+    wait_for("the end of all children", lambda: all(map(_gone, children)), 20)
     assert not list(store.glob("objects/crossmatch/*/*/manifest.json"))
     _check_completion(start, store, recipe, mock_run)
 

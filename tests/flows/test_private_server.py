@@ -10,6 +10,7 @@ import pytest
 from flows import private_server as module
 from flows.private_server import private_server
 from pz_tsm_core.errors import Code, TransientError
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 OPEN = Path("/proc/self/fd")
@@ -25,14 +26,15 @@ with private_server(Path(sys.argv[1])) as server:
 
 
 @pytest.mark.parametrize("deadly", [signal.SIGKILL, signal.SIGTERM])
-def test_server_dies_with_its_killed_parent_even_before_it_is_ready(deadly, tmp_path, wait_until):
+def test_server_dies_with_its_killed_parent_even_before_it_is_ready(deadly, tmp_path):
     parent = subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path], cwd=ROOT, text=True, stdout=subprocess.PIPE
     )
     server = psutil.Process(int(parent.stdout.readline()))
     parent.send_signal(deadly)
     parent.communicate()
-    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, 10)
+    wait_for("the end of the server",
+             lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, 10)
 
 
 def test_ready_server_listens_on_this_machine_alone(server):

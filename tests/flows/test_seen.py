@@ -23,6 +23,7 @@ from pz_tsm_core.progress import Progress, counted
 from pz_tsm_core.sky.cluster import pool_of
 from tasks import stage
 from tasks.stage import Moment, StageEvent
+from tests.waiting import wait_for
 
 REQUEST = SPLIT.request(policy={"seed": 1})
 HOSTILE = "<img src=x onerror=alert(1)> [me](http://evil.example) | a_b\nwww.evil.example"
@@ -64,7 +65,7 @@ def product(mock_run):
 
 
 def test_a_run_shows_bars_while_it_lasts_and_figures_rows_plots_and_links_at_its_end(
-    at_once, shown_of, wait_until, mock_run, product
+    at_once, shown_of, mock_run, product
 ):
     @flow(persist_result=False)
     def shown():
@@ -74,7 +75,7 @@ def test_a_run_shows_bars_while_it_lasts_and_figures_rows_plots_and_links_at_its
         with seen.seen() as view:
             view.hear(event(Moment.RUNNING))
             view.hear(event(Moment.RUNNING, progress=Progress(3, 8, "partitions", 40.2)))
-            bar = wait_until(lambda: shown_of(run_id).get("stage-split"))
+            bar = wait_for("a bar", lambda: shown_of(run_id).get("stage-split"))
             before.append((bar.type, bar.data, bar.description))
             view.hear(event(Moment.DONE, rows=1234, seconds=5.04))
             version = product()
@@ -144,7 +145,7 @@ def test_a_run_of_found_stages_asks_the_server_for_nothing_before_its_end(monkey
     assert asked == []
 
 
-def test_of_a_running_stage_only_whole_per_cents_are_sent(at_once, wait_until):
+def test_of_a_running_stage_only_whole_per_cents_are_sent(at_once):
     """However many pieces there are, a hundred calls tell of them."""
     sent, rounds = [], []
     view = View(logging.getLogger("test"))
@@ -160,7 +161,7 @@ def test_of_a_running_stage_only_whole_per_cents_are_sent(at_once, wait_until):
         return view.shown()
 
     post = Recorded(None, ask)
-    wait_until(lambda: len(rounds) > 35)
+    wait_for("many rounds", lambda: len(rounds) > 35)
     post.close()
     assert sent == [0.0, 1.0, 2.0, 3.0][:len(sent)]
     assert len(sent) >= 3
@@ -228,12 +229,12 @@ def complain(number: int) -> int:
     return number
 
 
-def test_warnings_of_dask_workers_stand_in_the_log_of_the_run(caplog, wait_until):
+def test_warnings_of_dask_workers_stand_in_the_log_of_the_run(caplog):
     with warnings_heard(logging.getLogger("run")), \
             pool_of(ClusterPolicy(kind="local", workers=1)) as pool:
         assert list(pool.in_order(complain, [7])) == [7]
-        told = wait_until(lambda: [record.getMessage() for record in caplog.records
-                                   if record.name == "run"])
+        told = wait_for("the warning", lambda: [
+            record.getMessage() for record in caplog.records if record.name == "run"])
     assert told[0].startswith("pz_tsm_core.sky on tcp://127.0.0.1:")
     assert told[0].endswith(": low on memory\\x1b")
     logging.getLogger("pz_tsm_core.sky").warning("later")

@@ -17,11 +17,12 @@ from prefect.settings import temporary_settings
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
-from deployments.automations import RECOVER, set_up_automations
+from deployments.automations import POOL, RECOVER, set_up_automations
 from flows.recover import recover
 from pz_tsm_core.model.recipe import Recipe
 from tests.service.mock_flow import mock_sky
-from tests.service.rig import POOL, ROOT, Rig, wait_for
+from tests.service.rig import ROOT, Rig
+from tests.waiting import wait_for
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 
 import psutil
+
+from tests.waiting import answers, free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "operate.md").read_text("utf-8")
@@ -182,7 +183,7 @@ def _place() -> Place:
     name = OURS + uuid.uuid4().hex[:8]
     for_all = _run("runuser", "-u", "nobody", "--", sys.executable, "-c", "", check=False)
     user = name if for_all.returncode == 0 else "root"  # who can reach this Python
-    return Place(name, user, folder, _port(), _port(), is_known=_is_role(user))
+    return Place(name, user, folder, free_port(), free_port(), is_known=_is_role(user))
 
 
 def _place_of(configuration: Path) -> Place:
@@ -238,7 +239,7 @@ def _leave(place: Place) -> None:
     (SUPERVISOR / f"{place.name}.conf").unlink(missing_ok=True)  # by which it is found: the last
     _run("supervisorctl", "update", check=False)
     assert place.processes == []
-    assert [port for port in (place.web, place.port) if _answers(port)] == []
+    assert [port for port in (place.web, place.port) if answers(port)] == []
     assert place.name not in _run("supervisorctl", "avail", check=False).stdout
     assert place.name not in _psql("SELECT datname FROM pg_database")
     assert _is_role(place.user) == place.is_known
@@ -257,18 +258,6 @@ def _psql(query: str) -> str:
 
 def _is_running(name: str) -> bool:
     return _run("service", name, "status", check=False).returncode == 0
-
-
-def _port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
-
-
-def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def _run(

@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,47 +21,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
+from deployments.automations import POOL
 from flows.settings import service_environment
 from pz_tsm_core.store.faults import PAUSE
+from tests.waiting import HOST, answers, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-HOST = "127.0.0.1"
-POOL = "pz-tsm"
 MARK = "PZ_TSM_TEST_RIG"
 #: Seconds for a part to be ready on a busy machine.
 READY = 90.0
-
-Found = TypeVar("Found")
-
-
-def wait_for(
-    what: str, condition: Callable[[], Found | None], seconds: float = READY, every: float = 0.1
-) -> Found:
-    """What a condition gives once it gives anything; fails when it takes too long."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"{what}: not so after {seconds:g} s"
-        time.sleep(every)
-    return found
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.create_server((HOST, 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
-
-
-def answers(port: int) -> bool:
-    """Whether somebody takes connections there."""
-    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-        return True
-    return False
 
 
 @dataclass
@@ -94,7 +65,7 @@ class Part:
             assert process.poll() is None, f"{self.name} has ended:\n{self.log.read_text()[-3000:]}"
             return self.ready()
 
-        wait_for(f"{self.name} ready", ready)
+        wait_for(f"{self.name} ready", ready, READY)
 
     @property
     def running(self) -> subprocess.Popen[bytes]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from pz_tsm_core.model.run import RunRecord
 from tests.conftest import Done
 from tests.service.deployed import Service
-from tests.service.rig import wait_for
+from tests.waiting import wait_for
 
 #: From the end of a disturbance to the right end of a run.
 RIGHT_AGAIN = 120.0

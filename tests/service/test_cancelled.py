@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from prefect.states import Cancelling
 
-from tests.service.rig import wait_for
 from tests.service.standing import FIRST, UNTIL_THERE, Start
+from tests.waiting import wait_for
 
 #: The worker hears of it at once, asks the process to leave, and looks after three seconds.
 SOON = 20.0

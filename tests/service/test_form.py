@@ -21,7 +21,8 @@ from pz_tsm_core.mock import MockPaths
 from pz_tsm_core.mock.own import write_own_table
 from tests.chromium import Tab
 from tests.service.deployed import Service
-from tests.service.rig import BIN, wait_for
+from tests.service.rig import BIN
+from tests.waiting import wait_for
 
 #: A label of the form, whose `for` names its field; of several with one title the last.
 LABEL = """[...document.querySelectorAll('label')].findLast(

@@ -19,8 +19,8 @@ from pz_tsm_core.store.faults import KILL
 from tests.conftest import Done
 from tests.service.deployed import Service
 from tests.service.receiver import Receiver
-from tests.service.rig import wait_for
 from tests.service.standing import FIRST, UNTIL_THERE, Standing, Start
+from tests.waiting import wait_for
 
 #: Nobody hurries, and other tests want the machine too.
 pytestmark = pytest.mark.timeout(600)

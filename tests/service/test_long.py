@@ -12,8 +12,8 @@ from flows.settings import SILENCE_SECONDS
 from pz_tsm_core.model.recipe import Recipe
 from tests.conftest import Done
 from tests.service.deployed import Service
-from tests.service.rig import wait_for
 from tests.service.standing import FIRST, RIGHT_AGAIN, Start
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(3600)
 

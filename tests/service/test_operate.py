@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import time
 
 import pytest
 import requests
@@ -15,6 +14,7 @@ from urllib3.util import Retry
 from websockets.sync.client import connect
 
 from tests.service.operator import BLOCKS, ROOT, followed, missing
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -58,10 +58,8 @@ def test_the_scheduled_refresh_completes(page, runs):
         return [run["state"]["type"] for run in runs("refresh-compilation")
                 if run["auto_scheduled"] and run["state"]["type"] not in ("SCHEDULED", "PENDING")]
 
-    end = time.monotonic() + 180
-    while not (set(scheduled()) & {"COMPLETED", "FAILED", "CRASHED"}):
-        assert time.monotonic() < end, page.place.log()
-        time.sleep(0.5)
+    wait_for("a scheduled refresh at its end",
+             lambda: set(scheduled()) & {"COMPLETED", "FAILED", "CRASHED"}, 180, every=0.5)
     assert "COMPLETED" in scheduled(), page.place.log()
     assert "specz-compilation@1" in page.place.service("tsm", "products", "list")
 
@@ -88,10 +86,7 @@ def test_what_nobody_needs_is_cancelled(page, runs):
         return unwanted["type"]
 
     assert page.said("CANCELLING").strip() in ("CANCELLING", "CANCELLED")
-    end = time.monotonic() + 60
-    while state() != "CANCELLED":
-        assert time.monotonic() < end, state()
-        time.sleep(0.5)
+    wait_for("cancelled", lambda: state() == "CANCELLED", 60, every=0.5)
 
 
 def test_results_are_handed_out_and_private_ones_are_not(page, get):
@@ -131,10 +126,7 @@ def test_a_worker_that_dies_is_started_again(page):
 
     before = pid()
     os.kill(before, 9)
-    end = time.monotonic() + 30
-    while pid() in (0, before):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for("another worker", lambda: pid() not in (0, before), 30)
 
 
 @pytest.fixture(scope="module")
@@ -187,12 +179,12 @@ def test_a_worker_at_the_edge_comes_in_by_its_password(page, closed, edge):
     asked = {"parameters": {"request": {"surveys": ["deep_field"]}}}
     deployment = closed.get(name, timeout=30).json()["id"]
     run = closed.post(f"{api}/deployments/{deployment}/create_flow_run", json=asked, timeout=30)
-    end = time.monotonic() + 90
-    while (state := closed.get(f"{api}/flow_runs/{run.json()['id']}", timeout=30)
-           .json()["state"])["type"] not in ("COMPLETED", "FAILED", "CRASHED"):
-        assert time.monotonic() < end, page.place.log()
-        time.sleep(0.5)
-    assert state["type"] == "COMPLETED", page.place.log()
+
+    def ended():
+        state = closed.get(f"{api}/flow_runs/{run.json()['id']}", timeout=30).json()["state"]
+        return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+
+    assert wait_for("its end", ended, every=0.5)["type"] == "COMPLETED", page.place.log()
     alive = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]},
                         "resource": {"id": [f"prefect.flow-run.{run.json()['id']}"]}}}
     assert closed.post(f"{api}/events/filter", json=alive, timeout=30).json()["events"]

@@ -53,6 +53,7 @@ def deploy(site: Site, file: Path) -> tuple[str, ...]:
     with get_client(sync_client=True) as client:
         _make_pool(client)
         _declare(file)
+        _limit_queues(client, site)
         offered = offer(site)
         for name, parameters, schedule in scheduled:
             _schedule(client, name, parameters, schedule)
@@ -101,6 +102,18 @@ def _declare(file: Path) -> None:
         raise refuse(Code.SITE_MISSING, "prefect deploy", found=said[-1],
                      expected="deployments made by the Prefect server",
                      remedy=f"try by hand: prefect deploy --all --prefect-file {DECLARED}")
+
+
+def _limit_queues(client: SyncPrefectClient, site: Site) -> None:
+    """Say how many runs go on at once; what is more waits in its queue.
+
+    Not by limits of deployments: a run holds those by a lease that dies with a server that is away
+    for some minutes, and the run with it (docs/adr/028).
+    """
+    # Archives are asked politely, and equal retrievals would only wait for each other.
+    for name, limit in {"compute": site.at_once, "edge": 1}.items():
+        queue = client.read_work_queue_by_name(name, POOL)
+        client.update_work_queue(queue.id, concurrency_limit=limit)
 
 
 def _scheduled(site: Site) -> Iterator[tuple[str, dict[str, Any], Schedule | None]]:

@@ -29,9 +29,9 @@ SECONDS = 60.0
 
 
 def judges(client: SyncPrefectClient, seconds: float = SECONDS) -> bool | None:
-    """Ask a server to notice an event; whether it does in time; None if never told to."""
+    """Ask a server to notice an event; whether it does in time; None where it need not."""
     known = client.read_automations_by_name(NOTICES)
-    if not known:
+    if not known or not known[0].enabled:  # never told to, or paused by somebody
         return None
     began, end = datetime.now(UTC), time.monotonic() + seconds
     noticed = EventFilter(

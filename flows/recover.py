@@ -19,7 +19,7 @@ from prefect.events import emit_event
 from prefect.states import AwaitingRetry, Crashed
 from pydantic import NonNegativeFloat, NonNegativeInt
 
-from flows.settings import GIVEN_UP, SILENT
+from flows.settings import GIVEN_UP, SILENCE_SECONDS, SILENT
 from pz_tsm_core.model.artifact import Value
 
 #: By this the retries of this policy are told from any other.
@@ -71,12 +71,13 @@ def recover(run_id: UUID, *, silent: bool = False, policy: RecoveryPolicy = POLI
 
 def retries_of(states: Iterable[State]) -> int:
     """How often a run was tried again by this policy, since a person last did so."""
-    tries = 0
+    tries, ended = 0, False
     for state in sorted(states, key=lambda state: state.timestamp):
         if AGAIN in (state.message or ""):
             tries += 1
-        elif state.is_scheduled():
+        elif state.is_scheduled() and ended:  # else it only waits for its turn
             tries = 0
+        ended = state.is_final()
     return tries
 
 
@@ -89,13 +90,19 @@ def next_try(policy: RecoveryPolicy, tried: int, now: datetime) -> State:
 
 def _heard(client: SyncPrefectClient, run: FlowRun, policy: RecoveryPolicy) -> FlowRun:
     """The run, after it had time to say that it lives."""
-    if run.state and (run.state.is_running() or run.state.is_pending()):
+    if run.state and _is_silent(run.state):
         client.set_flow_run_state(run.id, Crashed(message=SILENT))  # the server could not
         run = client.read_flow_run(run.id)
     if run.state and run.state.is_crashed():
         passed = (datetime.now(UTC) - run.state.timestamp).total_seconds()
         time.sleep(max(0.0, policy.hearing_seconds - passed))
     return client.read_flow_run(run.id)
+
+
+def _is_silent(state: State) -> bool:
+    """Whether a run stands where it stood when it fell silent; else it has said that it lives."""
+    age = datetime.now(UTC) - state.timestamp
+    return (state.is_running() or state.is_pending()) and age.total_seconds() > SILENCE_SECONDS
 
 
 def _give_up(run: FlowRun, tried: int) -> None:

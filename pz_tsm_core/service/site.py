@@ -66,6 +66,7 @@ class Site(Value):
     refresh : of the compilation
     maintenance : when the store is looked after
     retries : how often a run that died is begun again by itself
+    at_once : how many compilations and training sets are made at once; more wait for their turn
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -81,6 +82,7 @@ class Site(Value):
     refresh: Refresh | None = None
     maintenance: Schedule | None = Schedule(cron="30 2 * * 0")
     retries: int = Field(2, ge=0, le=10)
+    at_once: int = Field(3, ge=1, le=100)
 
     def principal(self, owner: str) -> Principal:
         """Who somebody is in the store: everybody here holds the rights of the service."""

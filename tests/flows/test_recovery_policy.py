@@ -18,10 +18,11 @@ from prefect.states import (
 )
 
 from flows.attending import Verdict, verdict
-from flows.recover import RecoveryPolicy, next_try, retries_of
+from flows.recover import RecoveryPolicy, _is_silent, next_try, retries_of
 from flows.settings import SILENCE_SECONDS, SILENT, service_environment
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("state", "expected"), [
@@ -51,6 +52,29 @@ def test_each_retry_waits_twice_as_long_and_is_counted_by_its_state():
         assert states[-1].state_details.scheduled_time == NOW + timedelta(seconds=wait)
     assert retries_of(states) == 3
     assert retries_of([AwaitingRetry(message="by a person")]) == 0
+
+
+@pytest.mark.parametrize("wait", [
+    Scheduled(name="AwaitingConcurrencySlot"), Scheduled(name="Late"), AwaitingRetry()])
+def test_a_retry_that_waits_for_its_turn_is_counted_all_the_same(wait):
+    policy = RecoveryPolicy()
+    states = [Scheduled(), wait, Pending(), Running(), Crashed(message="x")]
+    states += [next_try(policy, 0, NOW), wait, Pending(), Running(), Crashed(message="x")]
+    for second, state in enumerate(states):
+        state.timestamp = NOW + timedelta(seconds=second)
+    assert retries_of(states) == 1
+    by_a_person = AwaitingRetry()
+    by_a_person.timestamp = NOW + timedelta(hours=1)
+    assert retries_of([*states, by_a_person]) == 0
+
+
+@pytest.mark.parametrize(("state", "expected"), [
+    (Running(timestamp=LONG_AGO), True), (Pending(timestamp=LONG_AGO), True),
+    (Crashed(timestamp=LONG_AGO), False),
+    (Running(message="it was silent, not dead"), False),
+])
+def test_a_run_that_has_said_that_it_lives_is_silent_no_more(state, expected):
+    assert _is_silent(state) is expected
 
 
 def test_a_dead_run_is_found_within_two_minutes_and_one_sign_of_life_may_be_lost():

@@ -17,6 +17,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
 )
 
+from deployments.automations import POOL
 from pz_tsm_core.mock import MockPaths
 from pz_tsm_core.mock.own import write_own_table
 from tests.chromium import Tab
@@ -98,6 +99,12 @@ dust: {mock_sky.root}/dust
     run("put", mock_sky.root / "my_redshifts.csv", "--name", "deep")
     assert "make-training-set" in run("deploy", rig.site)
     return run
+
+
+def test_queues_let_so_many_runs_go_on_at_once(tsm, service: Service) -> None:
+    queues = {each.name: each.concurrency_limit
+              for each in service.client.read_work_queues(work_pool_name=POOL)}
+    assert queues == {"default": None, "compute": 3, "edge": 1, "care": None}
 
 
 def test_a_training_set_is_asked_for_watched_and_looked_at_in_the_browser(

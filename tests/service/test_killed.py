@@ -6,11 +6,12 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect.events.schemas.automations import EventTrigger
 from prefect.events.schemas.events import Event, Resource
 from prefect.states import Crashed, Failed, Scheduled
 from pydantic import SecretStr
 
-from deployments.automations import NOTICES, REFRESH, set_up_automations
+from deployments.automations import NOTICES, REFRESH, notices, set_up_automations
 from deployments.judging import judges
 from flows.recover import RecoveryPolicy
 from flows.settings import SILENT, WAITS
@@ -189,10 +190,14 @@ def test_a_server_whose_automations_are_deaf_is_told_from_one_that_is_well(
     service: Service,
 ) -> None:
     assert judges(service.client)
-    notices, = service.client.read_automations_by_name(NOTICES)
-    service.client.pause_automation(notices.id)
-    assert not judges(service.client, seconds=3)
-    service.client.resume_automation(notices.id)
+    asked, = service.client.read_automations_by_name(NOTICES)
+    service.client.pause_automation(asked.id)
+    assert judges(service.client, seconds=3) is None, "somebody paused it"
+    service.client.resume_automation(asked.id)
+    deaf = notices().model_copy(update={"trigger": EventTrigger(expect={"nothing"})})
+    service.client.update_automation(asked.id, deaf)
+    assert judges(service.client, seconds=3) is False
+    set_up_automations(service.client)
     assert judges(service.client)
 
 

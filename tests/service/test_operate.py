@@ -11,6 +11,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.service.operator import BLOCKS, ROOT, followed, missing
@@ -115,6 +116,15 @@ def test_events_come_through_the_web_server(page):
     with connect(address, subprotocols=["prefect"], proxy=None) as socket:
         socket.send(json.dumps({"type": "auth", "token": None}))
         assert json.loads(socket.recv(timeout=30))["type"] == "auth_success"
+
+
+def test_a_page_of_another_site_is_told_of_no_events(page):
+    address = page.place.url.replace("http", "ws") + "/api/events/out"
+    connect(address, subprotocols=["prefect"], proxy=None, origin=page.place.url).close()
+    for origin in ("http://elsewhere.example", f"{page.place.url}.elsewhere.example", "null"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(address, subprotocols=["prefect"], proxy=None, origin=origin)
+        assert refused.value.response.status_code == 403
 
 
 def test_a_worker_that_dies_is_started_again(page):
@@ -231,5 +241,8 @@ def test_both_ways_to_start_the_service_start_the_same():
                       for part in ("server", "worker", "judge"))
     commands = re.findall(r"^command=(.*)$", supervisor, re.MULTILINE)
     assert re.findall(r"^ExecStart=(.*)$", systemd, re.MULTILINE) == commands
+    # Told to end, a worker would end its runs.
+    assert "stopsignal=KILL" in supervisor.partition("infra/service worker")[2].partition("[")[0]
+    assert "KillSignal=SIGKILL" in systemd.partition("infra/service worker")[2].partition("[")[0]
     placeholders = set(re.findall(r"@\w+@", supervisor + systemd))
     assert placeholders <= set(re.findall(r"@\w+@", BLOCKS[1]))

@@ -47,7 +47,8 @@ class Pins:
 
 
 def pin(
-    recipe: Recipe, store: Store, *, allow_unfetched: bool = False, access: Access | None = None
+    recipe: Recipe, store: Store, *, allow_unfetched: bool = False, access: Access | None = None,
+    owner: str = "",
 ) -> Pins:
     """Find and read whatever the recipe names; of what others publish, what the store has.
 
@@ -55,6 +56,7 @@ def pin(
     ----------
     allow_unfetched : whether surveys may be yet to be fetched; else they are mistakes
     access : who may see the result under its name, if fewer than may see what is in it
+    owner : whose the name of the result is, where people share a store
 
     Raises
     ------
@@ -71,10 +73,13 @@ def pin(
     problems.raise_if_any()
     pins = Pins(origins.sources(), origins.compilation())
     problems.extend(_strangers(recipe, pins))
+    try:
+        pins = replace(pins, **(_sky(recipe, recipe.catalog) if recipe.catalog else {}))
+    except TsmError as error:
+        problems.extend(error.problems)
     problems.raise_if_any()
-    if recipe.catalog:
-        pins = replace(pins, **_sky(recipe, recipe.catalog))
-    store.products.check(recipe.name, product_kind(recipe), pins.access, narrowed_to=access)
+    store.products.check(
+        recipe.name, product_kind(recipe), pins.access, narrowed_to=access, owner=owner)
     return pins
 
 

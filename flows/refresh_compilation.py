@@ -32,6 +32,7 @@ def refresh_compilation(request: RefreshRequest) -> ArtifactRef:
     """Fetch what has changed, compile it, compare it with the former and promote it, or not."""
     with serving(request.owner, principal=SERVICE) as here:
         if request.fetch != "never":
+            here.check(request)
             fetch_at_the_edge(FetchRequest(
                 surveys=request.surveys, policy=request.fetch, owner=request.owner))
         return here.make(compilation, request, guard=request.guard, named=tell_waiting).ref
@@ -74,7 +75,7 @@ def _retrieved(request: FetchRequest, key: str) -> FlowRun:
     while True:
         run = cast("FlowRun", run_deployment(  # no coroutine, for a flow that is none
             EDGE, parameters={"request": request.model_dump(mode="json")}, idempotency_key=key,
-            poll_interval=2,
+            poll_interval=2, tags=[tag for tag in runtime.flow_run.tags if tag.startswith("by:")],
         ))
         if run.state is None or not run.state.is_crashed() or not _is_tried_again(run):
             return run

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from httpx import HTTPError
 from prefect import get_run_logger, runtime
@@ -15,13 +16,11 @@ from flows.attending import attended
 from flows.offering import offer
 from flows.order import Order
 from flows.seen import View, seen
-from flows.submission import carry_out
+from flows.submission import Terms, carry_out
 from pz_tsm_core.errors import TsmError
-from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import RefreshRequest, Site, site_here
-from pz_tsm_core.service.owners import Owners
-from pz_tsm_core.service.recipes import access_of, folder_of, recipe_of
+from pz_tsm_core.service.recipes import access_of, folder_of, owner_of, recipe_of
 from pz_tsm_core.service.requests import ResultRequest
 from tasks.stage import StoreAt
 
@@ -34,27 +33,27 @@ class Served:
     at: StoreAt
     view: View
 
+    def check(self, request: ResultRequest | RefreshRequest) -> None:
+        """Refuse now what would be refused after hours of retrieval."""
+        store = self.at.open()
+        self._terms(request).pin(recipe_of(request, self.site, store), store, allow_unfetched=True)
+
     def make(
-        self, order: Order, request: ResultRequest | RefreshRequest, *,
-        guard: GuardPolicy | None = None,
-        named: Callable[[ProductVersion], None] | None = None,
+        self, order: Order, request: ResultRequest | RefreshRequest, **more: Any
     ) -> ProductVersion:
         """Do what a request asks for, hand the result over, and give its version.
 
         Parameters
         ----------
-        guard : what must hold for the name to stand for the result
-        named : is told of the version as soon as it has its name
+        more : of `Terms`, what the flow decides: a guard, who is told of the version
         """
-        store = self.at.open()
-        recipe = recipe_of(request, self.site, store)
-        owners = Owners(store)
-        owners.require(request)
-        product = carry_out(
-            order, recipe, self.at, self.view, folder=folder_of(request, self.site),
-            shown_at=self.site.shown_at, access=access_of(request), guard=guard, named=named)
-        owners.note(request, product)
-        return product
+        recipe = recipe_of(request, self.site, self.at.open())
+        terms = replace(self._terms(request), **more)
+        return carry_out(order, recipe, self.at, self.view, terms)
+
+    def _terms(self, request: ResultRequest | RefreshRequest) -> Terms:
+        return Terms(owner=owner_of(request), access=access_of(request),
+                     folder=folder_of(request, self.site), shown_at=self.site.shown_at)
 
 
 @contextmanager
@@ -89,6 +88,8 @@ def _tag(owner: str) -> None:
         return
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(runtime.flow_run.id)
-        how = "schedule" if run.auto_scheduled else "request"
-        tags = dict.fromkeys([*run.tags, f"owner:{owner}", f"by:{how}"])
+        how = f"by:{'schedule' if run.auto_scheduled else 'request'}"
+        # Whoever asked on behalf of another run has said how that began.
+        known = [tag for tag in run.tags if tag.startswith("by:")]
+        tags = dict.fromkeys([*run.tags, f"owner:{owner}", *(known or [how])])
         client.update_flow_run(run.id, tags=list(tags))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.journal import Journal
 from flows.order import Order, distinct
-from flows.pins import pin, product_kind
+from flows.pins import Pins, pin, product_kind
 from flows.seen import Link, View, nowhere
 from pz_tsm_core.errors import Problem, TsmError, printable
 from pz_tsm_core.model.artifact import Access, ArtifactRef
@@ -35,30 +35,43 @@ def task_runner() -> TaskRunner[Any]:
     return ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On whose behalf a result is made, and how it is handed over.
+
+    Parameters
+    ----------
+    owner : whose the name of the result is, where people share a store
+    access : who may see the result under its name, if fewer than may see what is in it
+    folder : where the result is handed over, by who may see it; else where the recipe says
+    shown_at : address of a folder where a web server shows it
+    guard : what must hold for the name to stand for the result; else it waits as a candidate. What
+        a guard looks at is handed over in a folder for each version: nobody finds a candidate where
+        the former one was.
+    named : is told of the version as soon as it has its name
+    """
+
+    owner: str = ""
+    access: Access | None = None
+    folder: Callable[[Access], str] | None = None
+    shown_at: Link = nowhere
+    guard: GuardPolicy | None = None
+    named: Callable[[ProductVersion], None] = lambda _: None
+
+    def pin(self, recipe: Recipe, store: Store, *, allow_unfetched: bool = False) -> Pins:
+        """Find whatever the recipe names, and refuse what these terms do not allow (`pin`)."""
+        return pin(recipe, store, allow_unfetched=allow_unfetched, access=self.access,
+                   owner=self.owner)
+
+
 def carry_out(
-    order: Order,
-    recipe: Recipe,
-    at: StoreAt,
-    view: View,
-    *,
-    folder: Callable[[Access], str] | None = None,
-    shown_at: Link = nowhere,
-    access: Access | None = None,
-    guard: GuardPolicy | None = None,
-    named: Callable[[ProductVersion], None] | None = None,
+    order: Order, recipe: Recipe, at: StoreAt, view: View, terms: Terms = Terms()
 ) -> ProductVersion:
     """Do all stages of an order inside a flow, deliver, and name the result; give its version.
 
     Parameters
     ----------
     view : shows the run
-    folder : where the result is handed over, by who may see it; else where the recipe says
-    shown_at : address of a folder where a web server shows it
-    access : who may see the result under its name, if fewer than may see what is in it
-    guard : what must hold for the name to stand for the result; else it waits as a candidate. What
-        a guard looks at is handed over in a folder for each version: nobody finds a candidate where
-        the former one was.
-    named : is told of the version as soon as it has its name
 
     Raises
     ------
@@ -71,30 +84,35 @@ def carry_out(
     with heard_by(view.hear), heard_by(Journal(store, recipe.name).hear):
         if recipe.redshifts.fetch != "never":
             # Mistakes are told before hours of transfer.
-            pin(recipe, store, allow_unfetched=True, access=access)
+            terms.pin(recipe, store, allow_unfetched=True)
             fetch_all(recipe.redshifts, at)
         submission = Submission(at)
-        pins = pin(recipe, store, access=access)
+        pins = terms.pin(recipe, store)
         result = order(recipe, pins, submission)
         made = submission.settle()
-    if folder:
-        recipe = _handed_over_in(folder(access or pins.access), recipe)
-    if guard is None:
+    if terms.folder:
+        recipe = _handed_over_in(terms.folder(terms.access or pins.access), recipe)
+    if terms.guard is None:
         deliver(recipe, made, store)
-    given: ArtifactRef = result.result()
-    label = next(label for label, ref in made.items() if ref == given)
-    product = store.products.add(
-        recipe.name, product_kind(recipe), made, label, access=access,
-        guard=_judged(store, made, guard) if guard else None)
-    if named:
-        named(product)
-    if guard is not None:
-        below = Path(recipe.output.directory) / str(product.version)
-        recipe = _handed_over_in(str(below), recipe)
+    product = _named(recipe, made, result.result(), store, terms)
+    if terms.guard is not None:
+        recipe = _handed_over_in(f"{recipe.output.directory}/{product.version}", recipe)
         deliver(recipe, made, store)
-    address = shown_at(recipe.output.directory)
+    address = terms.shown_at(recipe.output.directory)
     view.result(product, made, store,
                 lambda name: f"{address}/{quote(name)}" if address else None)
+    return product
+
+
+def _named(
+    recipe: Recipe, made: Mapping[str, ArtifactRef], result: ArtifactRef, store: Store, terms: Terms
+) -> ProductVersion:
+    """The result under the name that it has in the recipe."""
+    label = next(label for label, ref in made.items() if ref == result)
+    product = store.products.add(
+        recipe.name, product_kind(recipe), made, label, access=terms.access, owner=terms.owner,
+        guard=_judged(store, made, terms.guard) if terms.guard else None)
+    terms.named(product)
     return product
 
 

@@ -59,6 +59,7 @@ class ProductVersion(Value):
     ----------
     artifacts : everything that the version rests on, by the label of its stage
     result : label of the artifact that is handed out
+    owner : who asked a service for it; empty where nobody is asked who they are
     candidate : it was appended to wait for a decision
     judgement : what a guard found before it was appended
     promoted : that decision
@@ -67,7 +68,7 @@ class ProductVersion(Value):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Literal[2] = Field(default=2, alias="schema")  # 1 knew no candidates
+    schema_: Literal[2] = Field(default=2, alias="schema")  # 1 knew no candidates and no owners
     name: ProductName
     version: int = Field(ge=1)
     kind: ProductKind
@@ -75,6 +76,7 @@ class ProductVersion(Value):
     result: str
     access: Access
     created: str  # UTC, ISO 8601
+    owner: str = ""
     candidate: bool = False
     judgement: Judgement | None = None
     promoted: Promotion | None = None

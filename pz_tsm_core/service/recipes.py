@@ -35,8 +35,10 @@ Content = dict[str, Any]
 
 #: What the service says, and nobody else.
 _OURS = frozenset({"schema", "name", "output", "cluster", "catalog"})
-#: What would reach into the files of the machine, or past the rights to them, wherever it stands.
-_REACHING = frozenset({"file", "definition", "survey_path", "path", "directory", "access"})
+#: What would reach into the files of the machine, past the rights to them, or out of the house,
+#: wherever it stands.
+_REACHING = frozenset(
+    {"file", "definition", "survey_path", "path", "directory", "access", "fetch"})
 
 
 def recipe_of(request: ResultRequest | RefreshRequest, site: Site, store: Store) -> Recipe:
@@ -81,6 +83,11 @@ def access_of(request: ResultRequest | RefreshRequest) -> Access | None:
     if isinstance(request, ResultRequest) and request.private:
         return Access(kind="private", name=request.owner)
     return None
+
+
+def owner_of(request: ResultRequest | RefreshRequest) -> str:
+    """Whose the name of the result is; a refresh is its operator's, whoever starts it."""
+    return request.owner if isinstance(request, ResultRequest) else ""
 
 
 def folder_of(
@@ -176,7 +183,8 @@ def _more(text: str) -> Document:
         if ours or loc[-1] in _REACHING:
             problems.add(Code.RECIPE_BAD_VALUE, more.where(loc), found=f"`{loc[-1]}`",
                          expected="keys that the form and the service leave open",
-                         remedy="leave it out; tables enter through `tsm put`, as `product`")
+                         remedy="leave it out; tables enter through `tsm put`, as `product`, "
+                         "surveys through fetch-surveys")
         elif loc[-1] == "region" and not re.fullmatch(REGION, str(value)):
             problems.add(Code.RECIPE_BAD_VALUE, more.where(loc), found=repr(value),
                          expected="a field, or `cone` or `box` with numbers", remedy="correct it")

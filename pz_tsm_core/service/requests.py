@@ -32,7 +32,6 @@ Kind = Literal[
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 ColumnOf = Annotated[str, StringConstraints(max_length=64)]
 
-LOCAL = "local"
 #: Who works when nobody asks: what is scheduled, and what is for all.
 SERVICE = "service"
 #: Folder below the results that no web server may show.
@@ -58,7 +57,7 @@ class Request(Value):
     """What every request says: who asks, and who may see what comes of it."""
 
     owner: Owner = Field(
-        LOCAL, title="Who asks", json_schema_extra={LAST: True},
+        title="Who asks", json_schema_extra={LAST: True},
         description="Your name, as the store knows you. What is made from a private table is "
         "private.")
     private: bool = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,8 @@ class Products:
 
     def add(
         self, name: str, kind: ProductKind, artifacts: Mapping[str, ArtifactRef], result: str, *,
-        access: Access | None = None, candidate: bool = False, guard: Guard | None = None,
+        access: Access | None = None, owner: str = "", candidate: bool = False,
+        guard: Guard | None = None,
     ) -> ProductVersion:
         """Append a version for those who may see all of its artifacts, and give it.
 
@@ -133,6 +134,7 @@ class Products:
         artifacts : everything that the version rests on, by label; all must exist
         result : label of the artifact that is handed out
         access : who may see the version, if fewer than may see all of its artifacts
+        owner : whose it is, among those who may see it; nobody else adds to the name
         candidate : whether it waits until it is promoted, and `latest` stays what it is
         guard : is asked for a judgement, which the version keeps; one that fails makes it wait.
             Asked again when another version becomes the latest meanwhile.
@@ -145,30 +147,34 @@ class Products:
         """
         kept = {label: self._store.manifest(ref).ref for label, ref in artifacts.items()}
         inside = strictest(ref.access for ref in kept.values())
-        self.check(name, kind, inside, narrowed_to=access)
+        self.check(name, kind, inside, narrowed_to=access, owner=owner)
         seen_by = narrowed(name, inside, access)
         draft = ProductVersion(name=name, version=1, kind=kind, artifacts=kept, result=result,
-                               access=seen_by, created=_now(), candidate=candidate)
+                               access=seen_by, created=_now(), owner=owner, candidate=candidate)
         while not (version := self._offer(draft, guard)):
             pass  # somebody else won that number
         return version
 
     def check(
-        self, name: str, kind: ProductKind, access: Access, *, narrowed_to: Access | None = None
+        self, name: str, kind: ProductKind, access: Access, *, narrowed_to: Access | None = None,
+        owner: str = "",
     ) -> None:
-        """Refuse a name that this principal already sees as something else.
+        """Refuse a name that this principal already sees as something else, or somebody else's.
 
-        So a reference never comes to mean another product for those who use it.
+        So a reference never comes to mean another product for those who use it. A name belongs to
+        whoever owns its first version; without owners, to all who may see it.
 
         Parameters
         ----------
         access : of what is in it
         narrowed_to : who may see it under its name, if fewer
+        owner : who wants it
 
         Raises
         ------
         TsmError
-            `product.name` when the name is none, or stands for another kind, or for others;
+            `product.name` when the name is none, stands for another kind or for others, or has
+            another owner;
             `store.access` when the principal could not see what it names.
         """
         access = narrowed(plain(name), access, narrowed_to)
@@ -182,6 +188,7 @@ class Products:
         known = self._whole(name, newest) if newest else None
         if known and known.kind != kind:
             raise taken(name, f"a product of kind {known.kind}", f"one of kind {kind}")
+        self._require_owner(name, self._records.numbers(space_of(access), name), owner)
 
     def promote(self, ref: str, *, by: str | None = None) -> ProductVersion:
         """Let a candidate become the latest, and give it as it stands then.
@@ -244,6 +251,7 @@ class Products:
     def _offer(self, draft: ProductVersion, guard: Guard | None) -> ProductVersion | None:
         """What says the same already, or the draft as a version; None when its number is taken."""
         numbers = self._records.numbers(space_of(draft.access), draft.name)
+        self._require_owner(draft.name, numbers, draft.owner)  # somebody may have been faster
         latest = self._latest(draft.name, numbers, self._whole)
         if latest and self._says(latest, draft) and self._known_above(latest, numbers):
             return latest
@@ -257,6 +265,13 @@ class Products:
         appended = self._records.append(version)
         point("add.after")
         return version if appended else None
+
+    def _require_owner(self, name: str, numbers: Iterable[int], owner: str) -> None:
+        """Refuse whoever does not own the first version that can be read."""
+        first = next(filter(None, (self._whole(name, number) for number in numbers)), None)
+        if first and first.owner != owner:
+            raise taken(name, f"a product of {first.owner or 'the operator'}",
+                        f"one of {owner or 'the operator'}")
 
     def _now_latest(self, draft: ProductVersion) -> ProductVersion | None:
         numbers = self._records.numbers(space_of(draft.access), draft.name)

@@ -132,7 +132,7 @@ class Records:
 
 
 def _migrated(said: dict[str, Any]) -> dict[str, Any]:
-    """A record of an earlier schema as this one has it: the first had no candidates."""
+    """A record of an earlier schema as this one has it: without candidates and owners."""
     return {**said, "schema": _SCHEMA}
 
 

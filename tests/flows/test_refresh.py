@@ -105,6 +105,34 @@ def test_a_run_shows_why_its_result_waits_and_how_to_decide(published, told) -> 
     assert {"owner:service", "by:request"} <= set(run.tags)
 
 
+def test_a_refresh_that_cannot_end_well_asks_nobody(published, told, store, monkeypatch) -> None:
+    published(4)
+    sent = []
+    monkeypatch.setattr(refresh, "fetch_at_the_edge", sent.append)
+    products = open_store(store).products
+    native = products.get("alpha").artifacts
+    products.add("hers", "compilation", native, next(iter(native)), owner="alice")
+    request = RefreshRequest(name="hers", surveys=("alpha",), guard=STRICT)
+    with pytest.raises(TsmError, match="alice"):
+        refresh.refresh_compilation(request)
+    assert sent == []
+    refresh.refresh_compilation(request.model_copy(update={"name": "specz"}))
+    assert [each.surveys for each in sent] == [("alpha",)]
+
+
+def test_a_retrieval_for_a_scheduled_refresh_says_that_it_was_scheduled(
+    retrievals, monkeypatch
+) -> None:
+    retrievals(1, GOOD)
+    monkeypatch.setattr(refresh.runtime.flow_run, "tags", ["owner:service", "by:schedule"],
+                        raising=False)
+    tagged = []
+    monkeypatch.setattr(refresh, "run_deployment",
+                        lambda name, tags, **_: tagged.append(tags) or GOOD)
+    refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
+    assert tagged == [["by:schedule"]]
+
+
 def test_what_is_withdrawn_is_handed_over_no_more(published, told, store, site) -> None:
     for rows in (4, 2):
         published(rows)

@@ -75,6 +75,19 @@ def test_a_name_belongs_to_whoever_had_it_first(results, store) -> None:
     assert files(results) == {"alice/deep", "bob/deeper", "private/bob/other"}
 
 
+def test_who_was_killed_once_the_result_had_its_name_has_it_still(results, monkeypatch) -> None:
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.seen.View.result", killed)
+        with pytest.raises(KeyboardInterrupt):
+            compile_redshifts(asked())
+    compile_redshifts(asked())
+    with pytest.raises(TsmError):
+        compile_redshifts(asked(owner="bob"))
+
+
 def test_what_one_person_sees_takes_no_name_from_others(results) -> None:
     compile_redshifts(asked(tables=[{"table": "hers"}]))
     for _ in range(2):

@@ -51,7 +51,7 @@ def test_a_form_offers_the_fluxes_of_the_catalogue_that_is_chosen() -> None:
 
     def asked(catalog, flux, dust="sfd"):
         photometry = {"catalog": catalog, "flux": [flux], "dust_map": dust}
-        return allows(schema, {"name": "x", "photometry": photometry})
+        return allows(schema, {"name": "x", "owner": "alice", "photometry": photometry})
 
     assert all([asked("dp1", "psf"), asked("own", "auto"), asked("dp1", "psf", "catalog")])
     assert not any([asked("dp1", "auto"), asked("own", "psf"), asked("dp2", "cModel")])
@@ -64,15 +64,18 @@ def test_a_form_offers_the_fluxes_of_the_catalogue_that_is_chosen() -> None:
     {"split": {"parts": []}}, {"owner": "a b"}, {"nothing": 1}, {"more": 3},
 ])
 def test_what_the_schema_can_say_is_refused_at_submission(wrong) -> None:
-    sound = {"name": "x", "photometry": {"catalog": "dp1"}, "compilation": "specz@latest"}
+    sound = {"name": "x", "owner": "alice", "photometry": {"catalog": "dp1"},
+             "compilation": "specz@latest"}
     schema = form(TrainingSetRequest, TWO)
     assert allows(schema, sound)
     assert not allows(schema, {**sound, **wrong})
+    for needed in ("name", "owner", "photometry"):
+        assert not allows(schema, {key: sound[key] for key in sound if key != needed})
 
 
 def test_what_a_form_allows_by_default_is_a_request() -> None:
     """But for what no schema can say, in which the request itself is stricter."""
-    asked = {"name": "x", "photometry": {"catalog": "dp1"}}
+    asked = {"name": "x", "owner": "alice", "photometry": {"catalog": "dp1"}}
     schema = form(TrainingSetRequest, TWO)
     assert allows(schema, asked)
     assert TrainingSetRequest.model_validate(asked).photometry.flux == ("cModel",)
@@ -85,7 +88,7 @@ def test_what_a_form_allows_by_default_is_a_request() -> None:
 
 def test_where_there_is_nothing_to_choose_the_field_takes_words() -> None:
     schema = form(CompilationRequest, Choices())
-    assert allows(schema, {"name": "x", "surveys": ["vandels"]})
+    assert allows(schema, {"name": "x", "owner": "alice", "surveys": ["vandels"]})
 
 
 def test_choices_are_what_all_may_see_and_can_be_read(site, mock_sky) -> None:

@@ -68,6 +68,7 @@ def test_all_mistakes_are_told_at_once(site, store) -> None:
 @pytest.mark.parametrize("said", [
     "schema: 1", "name: x", "output: {formats: [hdf5]}", "cluster: {workers: 64}",
     "catalog: {access: {kind: public}}", "redshifts: {survey_path: /srv}",
+    "redshifts: {fetch: always, surveys: [{survey: desi_dr1}]}",
     "redshifts: {tables: [{name: x, file: /etc/passwd, columns: {ra: a, dec: b, z: c}}]}",
     "redshifts: {surveys: [{survey: vandels, product: vandels, access: {kind: public}}]}",
     "redshifts: {surveys: [{definition: /srv/private/x.yaml}]}",

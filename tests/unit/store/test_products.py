@@ -7,6 +7,7 @@ import pytest
 
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, Principal, StageRequest
+from pz_tsm_core.model.guard import Judgement
 from pz_tsm_core.store import open_store
 
 ALICE, BOB = Principal(name="alice"), Principal(name="bob")
@@ -238,3 +239,34 @@ def test_a_whole_version_verifies_and_every_damaged_file_is_told(store, root):
 def test_nobody_verifies_what_is_not_for_him(root):
     version = add(open_store(root, ALICE), "mine", 1, mine(ALICE))
     assert refusal(lambda: open_store(root, BOB).verify(version)).code == Code.STORE_ACCESS
+
+
+def test_a_name_belongs_to_the_owner_of_its_first_version(store):
+    def added(rows, owner):
+        return store.products.add(
+            "deep", "table", {"put": artifact(store, rows)}, "put", owner=owner)
+
+    first = added(1, "alice")
+    assert (first.owner, added(2, "alice").owner) == ("alice", "alice")
+    for other in ("bob", ""):
+        told = refusal(lambda other=other: added(3, other))
+        assert told.code is Code.PRODUCT_NAME
+        assert "alice" in told.found
+        assert refusal(lambda other=other: added(2, other)), "nor the same under her name"
+    store.products.withdraw("deep@1")
+    assert str(added(3, "alice")) == "deep@3"
+
+
+def test_of_two_who_want_a_new_name_at_once_one_gets_it(store, monkeypatch):
+    """Both have looked before either has it."""
+    def added(rows, owner, **more):
+        return store.products.add(
+            "deep", "table", {"put": artifact(store, rows)}, "put", owner=owner, **more)
+
+    def alice_is_faster(latest):
+        added(1, "alice")
+        return Judgement()
+
+    told = refusal(lambda: added(2, "bob", guard=alice_is_faster))
+    assert told.code is Code.PRODUCT_NAME
+    assert [version.owner for version in store.products.versions("deep")] == ["alice"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.serving import serving
-from flows.submission import fetch_all, heard_by, task_runner
+from flows.submission import fetch_all, stages_heard_by, task_runner
 from pz_tsm_core.model.artifact import ArtifactRef
 from pz_tsm_core.model.document import checked
 from pz_tsm_core.model.recipe import Redshifts
@@ -25,5 +25,5 @@ def fetch_surveys(request: FetchRequest) -> list[ArtifactRef]:
     with serving(request.owner, principal=SERVICE) as here:
         redshifts = checked(Redshifts, surveys=entries, survey_path=here.site.survey_path,
                             fetch=request.policy)
-        with heard_by(here.view.hear):
+        with stages_heard_by(here.view.hear):
             return fetch_all(redshifts, here.at)

@@ -81,7 +81,7 @@ def carry_out(
         when a stage failed in a way that no error of the catalogue tells.
     """
     store = at.open()
-    with heard_by(view.hear), heard_by(Journal(store, recipe.name).hear):
+    with stages_heard_by(view.hear), stages_heard_by(Journal(store, recipe.name).hear):
         if recipe.redshifts.fetch != "never":
             # Mistakes are told before hours of transfer.
             terms.pin(recipe, store, allow_unfetched=True)
@@ -139,7 +139,7 @@ def fetch_all(redshifts: Redshifts, at: StoreAt) -> list[ArtifactRef]:
     TsmError
         with the problems of all that failed; the others are in the store.
     """
-    with heard_by(_log_remarks):
+    with stages_heard_by(_log_remarks):
         futures = [fetch_task().submit(entry, redshifts.survey_path, redshifts.fetch, at)
                    for entry in redshifts.surveys if entry.fetched]
         _settle(futures)
@@ -147,7 +147,7 @@ def fetch_all(redshifts: Redshifts, at: StoreAt) -> list[ArtifactRef]:
 
 
 @contextmanager
-def heard_by(inner: Callable[[StageEvent], None]) -> Iterator[None]:
+def stages_heard_by(inner: Callable[[StageEvent], None]) -> Iterator[None]:
     """Let somebody hear what happens, beside whoever listens already."""
     outer = listener.get()
 

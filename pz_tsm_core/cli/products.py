@@ -209,6 +209,7 @@ def _facts(store: Store, version: ProductVersion) -> dict[str, Any]:
     rows = manifest.table_rows.get(version.table) if manifest else None
     return {"product": str(version), "kind": version.kind, "rows": rows,
             "access": str(version.access), "created": version.created,
+            **({"owner": version.owner} if version.owner else {}),
             "result": f"{version.ref.stage} {version.ref.address}"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -110,6 +111,15 @@ class ProductVersion(Value):
 def latest_of(versions: Iterable[ProductVersion]) -> ProductVersion | None:
     """The one that a name without a number stands for; versions come the newest first."""
     return next((each for each in versions if not each.withdrawn and not each.waits), None)
+
+
+def candidates_of(versions: Iterable[ProductVersion]) -> tuple[ProductVersion, ...]:
+    """Those that wait and may become the latest; versions of one name come the newest first.
+
+    A candidate that a newer version has passed by is none any more.
+    """
+    newer = takewhile(lambda each: each.withdrawn or each.waits, versions)
+    return tuple(each for each in newer if each.waits)
 
 
 def split_ref(text: str) -> tuple[str, int | None]:

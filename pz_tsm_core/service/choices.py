@@ -9,7 +9,7 @@ from itertools import groupby
 
 from pz_tsm_core.dust import NO_MAP, coefficient_keys, get_map, map_keys
 from pz_tsm_core.errors import TsmError
-from pz_tsm_core.model.product import ProductKind, ProductVersion, latest_of
+from pz_tsm_core.model.product import ProductKind, ProductVersion, candidates_of, latest_of
 from pz_tsm_core.model.recipe import ObjectCatalog
 from pz_tsm_core.model.retrieval import Wanted
 from pz_tsm_core.releases import find_release
@@ -77,9 +77,10 @@ class _Look:
             {
                 "surveys": surveys,
                 "fetched": tuple(key for key in surveys if Wanted().product(key) in self._latest),
-                "compilations": (*map(_latest, compilations), *self._numbered("compilation")),
-                "candidates": tuple(map(str, self._candidates())),
-                "tables": tuple(_latest(version) for version in self._of_kind("table")
+                "compilations": (*map(_as_latest, compilations), *self._numbered("compilation")),
+                "candidates": tuple(str(each) for same in self._by_name
+                                    for each in candidates_of(same)),
+                "tables": tuple(_as_latest(version) for version in self._of_kind("table")
                                 if version.name not in surveys),
                 "maps": tuple(self._maps()),
                 "coefficients": coefficient_keys(),
@@ -92,11 +93,14 @@ class _Look:
         return self._store.products.list()
 
     @cached_property
+    def _by_name(self) -> list[list[ProductVersion]]:
+        """The versions of each name, the newest first."""
+        return [list(same) for _, same in groupby(self._versions, lambda version: version.name)]
+
+    @cached_property
     def _latest(self) -> dict[str, ProductVersion]:
-        """What every name stands for."""
-        by_name = groupby(self._versions, lambda version: version.name)
-        found = {name: latest_of(versions) for name, versions in by_name}
-        return {name: version for name, version in found.items() if version}
+        """What each name stands for."""
+        return {version.name: version for version in map(latest_of, self._by_name) if version}
 
     def _of_kind(self, kind: ProductKind) -> list[ProductVersion]:
         return [version for version in self._latest.values() if version.kind == kind]
@@ -105,13 +109,6 @@ class _Look:
         """Every version that is or was what its name stands for; candidates are no choice."""
         return (str(version) for version in self._versions
                 if version.kind == kind and not version.waits)
-
-    def _candidates(self) -> Iterator[ProductVersion]:
-        """What waits and may become the latest, as `Products.candidates` has it."""
-        for version in self._versions:
-            latest = self._latest.get(version.name)
-            if version.waits and (latest is None or version.version > latest.version):
-                yield version
 
     def _maps(self) -> Iterator[str]:
         """Maps whose files are there, and what needs none."""
@@ -131,7 +128,7 @@ class _Look:
                 continue
 
 
-def _latest(version: ProductVersion) -> str:
+def _as_latest(version: ProductVersion) -> str:
     return f"{version.name}@latest"
 
 

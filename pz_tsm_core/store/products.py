@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from pz_tsm_core.errors import Code, TsmError, nearest, refuse
 from pz_tsm_core.model.artifact import PUBLIC, Access, ArtifactRef, strictest
 from pz_tsm_core.model.guard import Judgement
-from pz_tsm_core.model.product import ProductKind, ProductVersion, Promotion, split_ref
+from pz_tsm_core.model.product import (
+    ProductKind,
+    ProductVersion,
+    Promotion,
+    candidates_of,
+    split_ref,
+)
 from pz_tsm_core.store.faults import point
 from pz_tsm_core.store.naming import (
     damaged,
@@ -115,9 +121,7 @@ class Products:
         TsmError
             As `versions`.
         """
-        latest = self._latest(name, self._numbers(plain(name)), self._whole)
-        return tuple(version for version in self.versions(name)
-                     if version.waits and (latest is None or version.version > latest.version))
+        return candidates_of(self.versions(name))
 
     def add(
         self, name: str, kind: ProductKind, artifacts: Mapping[str, ArtifactRef], result: str, *,

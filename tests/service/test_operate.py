@@ -197,7 +197,8 @@ def test_a_worker_at_the_edge_comes_in_by_its_password(page, closed, edge):
     assert wait_for("its end", ended, every=0.5)["type"] == "COMPLETED", page.place.log()
     alive = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]},
                         "resource": {"id": [f"prefect.flow-run.{run.json()['id']}"]}}}
-    assert closed.post(f"{api}/events/filter", json=alive, timeout=30).json()["events"]
+    wait_for("a sign of its life",  # the server writes them down every five seconds
+             lambda: closed.post(f"{api}/events/filter", json=alive, timeout=30).json()["events"])
     assert edge.poll() is None
 
 

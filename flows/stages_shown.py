@@ -12,6 +12,8 @@ from tasks.stage import Moment, StageEvent
 
 _SETTLED = (Moment.CACHED, Moment.DONE)
 _UNFINISHED = (Moment.RETRYING, Moment.FAILED)
+#: While these last, time goes by that no event has told yet.
+_GOING_ON = (Moment.RUNNING, Moment.WAITING)
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,20 @@ class Stage:
     Parameters
     ----------
     began : by the monotonic clock
+    before : the longest that it ran or waited until then
     """
 
     event: StageEvent
     began: float
     task_run: UUID | None
+    before: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long it has run, or ran."""
-        running = self.event.moment is Moment.RUNNING
-        return time.monotonic() - self.began if running else self.event.seconds
+        """The longest that it has run or waited, or did: what was once shown is not forgotten."""
+        going_on = self.event.moment in _GOING_ON
+        now = time.monotonic() - self.began if going_on else self.event.seconds
+        return max(now, self.before)
 
     def shown(self) -> Shown:
         """Its bar."""
@@ -48,7 +53,7 @@ class Stage:
         # What ends unfinished keeps how far it was.
         kept = self.event.progress if event.moment in _UNFINISHED else None
         return Stage(replace(event, progress=event.progress or kept),
-                     self.began if again else time.monotonic(), self.task_run)
+                     self.began if again else time.monotonic(), self.task_run, self.seconds)
 
 
 def key_of(label: str) -> str:
@@ -63,6 +68,8 @@ def key_of(label: str) -> str:
 def words(event: StageEvent) -> str:
     """An event as people read it: `running, 3 of 8 partitions, about 40 s left`."""
     told = [event.moment.value]
+    if event.moment is Moment.WAITING:
+        told.extend(event.remarks)  # for what
     if event.progress:
         told.append(str(event.progress))
         left = event.progress.left_seconds

@@ -25,6 +25,8 @@ from pz_tsm_core.model.run import RunRecord, StageRecord
 Write: TypeAlias = Callable[[Path], object]
 
 RECORD = "manifest.json"
+#: The record as it is to be, while files are replaced: a run that dies leaves it to the next one.
+NOTE = f".{RECORD}.pz-tsm-note"
 #: No name that a person would give: what bears it may be swept.
 _PARTIAL = ".pz-tsm-partial"
 _SOFTWARE = ("pz-tsm", "lsdb", "hats", "dask", "astropy", "dustmaps", "numpy", "pyarrow", "scipy",
@@ -41,8 +43,9 @@ def deliver(
     """Copy files and folders into the recipe's output folder, and write the record of the run.
 
     Each arrives under its final name when it is whole, and the record after all of them. Files
-    of the run before, which that run's record names and this run did not make, are removed. What
-    no run delivered is never touched.
+    of the run before, which that run's record names and this run did not make, are removed; also
+    those of a run that died while it delivered, by the note that it left. What no run delivered
+    is never touched.
 
     Parameters
     ----------
@@ -71,16 +74,19 @@ def deliver(
 
 def _deliver(target: Path, record: RunRecord, sources: Mapping[str, Write]) -> RunRecord:
     _sweep(target)
-    before, now = _record_before(target), _known(record.files)
-    _refuse_others(target, before, record)
-    former = _known(before.files) if before else set()
-    _refuse_strangers(target, tuple(sources), former | now)
+    former = _former(target, record)
+    known, now = _known(former), _known(record.files)
+    _refuse_strangers(target, tuple(sources), known | now)
+    # From now on more may stand here than the record tells. Also what a former note told: whoever
+    # left it may have had time to replace some files.
+    ours = tuple(dict.fromkeys((*former, *record.files)))
+    _write_record(target / NOTE, record.model_copy(update={"files": ours}))
     for name, write in sources.items():
         _replace(target / name, write)
-    text = record.model_dump_json(by_alias=True, indent=2)
-    _replace(target / RECORD, lambda file: file.write_text(f"{text}\n", "utf-8"))
-    for name, sha256 in former - now:
+    _write_record(target / RECORD, record)
+    for name, sha256 in known - now:
         _remove_former(target / name, sha256)
+    (target / NOTE).unlink(missing_ok=True)  # last: what is still to be removed is known by it
     return record
 
 
@@ -102,20 +108,35 @@ def _known(files: tuple[FileEntry, ...]) -> set[tuple[str, str]]:
     return {(file.path, file.sha256) for file in files}
 
 
-def _record_before(target: Path) -> RunRecord | None:
-    """The record of the run that delivered here before; None when there is none."""
+def _write_record(file: Path, record: RunRecord) -> None:
+    text = record.model_dump_json(by_alias=True, indent=2)
+    _replace(file, lambda aside: aside.write_text(f"{text}\n", "utf-8"))
+
+
+def _former(target: Path, record: RunRecord) -> tuple[FileEntry, ...]:
+    """Files that runs of this recipe delivered here, or may have before they died."""
+    before, noted = _record_at(target / RECORD), _record_at(target / NOTE)
+    if (target / RECORD).exists():
+        _refuse_others(target / RECORD, before, record)
+    if noted:  # a damaged one tells nothing, and what it told is a stranger's
+        _refuse_others(target / NOTE, noted, record)
+    return tuple(file for each in (before, noted) if each for file in each.files)
+
+
+def _record_at(file: Path) -> RunRecord | None:
+    """The record of a run that delivered, or began to; None when there is none."""
     try:
-        return RunRecord.model_validate_json((target / RECORD).read_bytes())
+        return RunRecord.model_validate_json(file.read_bytes())
     except (FileNotFoundError, IsADirectoryError, ValidationError):
         return None
 
 
-def _refuse_others(target: Path, before: RunRecord | None, record: RunRecord) -> None:
+def _refuse_others(file: Path, before: RunRecord | None, record: RunRecord) -> None:
     """Refuse a folder where another recipe delivers, or whose manifest.json is none of ours."""
     name = before.recipe.get("name") if before else None
-    if (target / RECORD).exists() and name != record.recipe["name"]:
+    if name != record.recipe["name"]:
         found = f"the record of recipe `{name}`" if name else "something that no run left here"
-        raise refuse(Code.OUTPUT_EXISTS, str(target / RECORD), found=found,
+        raise refuse(Code.OUTPUT_EXISTS, str(file), found=found,
                      expected=f"nothing, or the record of `{record.recipe['name']}`",
                      remedy="name another output.directory, or move this one away")
 
@@ -161,8 +182,8 @@ def _replace(target: Path, write: Write) -> None:
     aside = target.with_name(f".{target.name}{_PARTIAL}")
     try:
         write(aside)
-        if target.is_dir():
-            shutil.rmtree(target)
+        if target.is_dir() or aside.is_dir():  # a rename lets only a file replace a file
+            _remove(target)
         aside.replace(target)
     finally:
         _remove(aside)

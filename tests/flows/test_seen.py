@@ -9,7 +9,7 @@ from prefect import flow, settings
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-from flows import artifacts, seen
+from flows import artifacts, seen, stages_shown
 from flows.artifacts import Post, Shown
 from flows.progress import Bars
 from flows.run_log import warnings_heard
@@ -143,6 +143,51 @@ def test_a_run_of_found_stages_asks_the_server_for_nothing_before_its_end(monkey
         view.hear(event(Moment.CACHED, f"retrieve {number}", rows=10))
     post.close()
     assert asked == []
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The monotonic clock, as a list of the one time that it tells."""
+    now = [100.0]
+    monkeypatch.setattr(stages_shown.time, "monotonic", lambda: now[0])
+    return now
+
+
+def bar_of(view):
+    return [(each.data, each.description) for each in view.shown()]
+
+
+@pytest.mark.parametrize(("after", "final"), [
+    ([(0.0, event(Moment.CACHED, rows=1234))], (100.0, "cached, 1,234 rows")),
+    ([(0.0, event(Moment.RUNNING)), (0.5, event(Moment.DONE, rows=7, seconds=3600.5))],
+     (100.0, "done, 7 rows, 3600.5 s")),
+    ([(0.0, event(Moment.FAILED, seconds=3600.0))], (0.0, "failed, 3600.0 s")),
+])
+def test_a_stage_that_waits_for_another_run_shows_so_and_what_came_of_it(clock, after, final):
+    view = View(logging.getLogger("test"))
+    view.hear(event(Moment.RUNNING))
+    view.hear(event(Moment.WAITING, remarks=(stage.ANOTHER_MAKES,)))
+    clock[0] += seen.BRIEF_SECONDS / 2
+    assert bar_of(view) == []
+    clock[0] += seen.BRIEF_SECONDS / 2
+    assert bar_of(view) == [(0.0, "waiting, another run makes it")]
+    clock[0] += 3599.0
+    assert bar_of(view) == [(0.0, "waiting, another run makes it")]
+    for seconds, heard in after:
+        clock[0] += seconds
+        view.hear(heard)
+        assert len(bar_of(view)) == 1
+    assert bar_of(view) == [final]
+
+
+def test_a_stage_that_waits_and_is_found_within_a_second_has_no_bar(clock):
+    view = View(logging.getLogger("test"))
+    view.hear(event(Moment.RUNNING))
+    view.hear(event(Moment.WAITING, remarks=(stage.ANOTHER_MAKES,)))
+    clock[0] += seen.BRIEF_SECONDS / 2
+    view.hear(event(Moment.CACHED, rows=1234))
+    clock[0] += 3600.0
+    assert bar_of(view) == []
 
 
 def test_of_a_running_stage_only_whole_per_cents_are_sent(at_once):

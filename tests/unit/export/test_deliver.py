@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pz_tsm_core.errors import Code, TsmError
-from pz_tsm_core.export.deliver import RECORD, Write, deliver
+from pz_tsm_core.export.deliver import NOTE, RECORD, Write, deliver
 from pz_tsm_core.model.artifact import FileEntry
 from pz_tsm_core.model.recipe import Recipe
 from pz_tsm_core.model.run import RunRecord
@@ -89,6 +91,56 @@ def test_a_delivery_killed_before_its_record_is_completed_by_the_next(recipe, tm
     (Path(recipe.output.directory) / RECORD).unlink()
     deliver(recipe, (), *given)
     assert set(_found(recipe)) == {"x", "hats/p"}
+
+
+@pytest.fixture
+def broken_off(recipe, tmp_path) -> Path:
+    """Folder with `x` of a delivery that ended before `y`."""
+    def fails(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    sources, files = _sources(tmp_path / "a", "x", "y")
+    with pytest.raises(TsmError, match="No space left"):
+        deliver(recipe, (), {"x": sources["x"], "y": fails}, files)
+    return Path(recipe.output.directory)
+
+
+def test_a_delivery_that_broke_off_leaves_a_note_by_which_the_next_replaces_and_removes(
+    recipe, tmp_path, broken_off
+) -> None:
+    assert set(_found(recipe)) == {"x", NOTE}
+    deliver(recipe, (), *_sources(tmp_path / "b", "z"))
+    assert set(_found(recipe)) == {"z"}
+
+
+def test_the_note_of_another_recipe_is_refused_as_its_record_is(
+    recipe, tmp_path, broken_off
+) -> None:
+    before = _found(recipe)
+    with pytest.raises(TsmError, match="the record of recipe `r`"):
+        deliver(recipe.model_copy(update={"name": "other"}), (), *_sources(tmp_path / "b", "z"))
+    assert _found(recipe) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00", b"[]", b'{"schema": 1}', "outside"])
+def test_by_a_damaged_note_nothing_is_replaced_or_removed_and_nobody_is_kept_out(
+    recipe, tmp_path, broken_off, content
+) -> None:
+    note = broken_off / NOTE
+    if content == "outside":
+        content = note.read_bytes().replace(b'"path": "x"', b'"path": "../x"')
+    note.write_bytes(content)
+    with pytest.raises(TsmError) as refused:
+        deliver(recipe, (), *_sources(tmp_path / "b", "x/y"))
+    assert refused.value.codes == (Code.OUTPUT_EXISTS,)
+    deliver(recipe.model_copy(update={"name": "other"}), (), *_sources(tmp_path / "c", "z"))
+    assert _found(recipe) == {"x": "x", "z": "z"}
+
+
+def test_a_folder_takes_the_place_of_a_file_of_the_run_before(recipe, tmp_path) -> None:
+    deliver(recipe, (), *_sources(tmp_path / "a", "swap"))
+    deliver(recipe, (), *_sources(tmp_path / "b", "swap/x"))
+    assert set(_found(recipe)) == {"swap/x"}
 
 
 def test_a_record_that_names_files_elsewhere_removes_nothing(recipe, tmp_path) -> None:

@@ -119,7 +119,7 @@ def toy_flow():
             return submission.carry_out(order, recipe, at, view).ref
 
     # Toys come from nowhere and are delivered to nobody.
-    submission.pin = lambda recipe, store, access=None: flows.pins.Pins()
+    submission.pin = lambda recipe, store, **terms: flows.pins.Pins()
     submission.deliver = lambda recipe, made, store: None
     return toy
 

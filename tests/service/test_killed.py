@@ -6,7 +6,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prefect.events.schemas.automations import EventTrigger
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.events.schemas.events import Event, Resource
 from prefect.states import Crashed, Failed, Scheduled
 from pydantic import SecretStr
@@ -177,7 +177,8 @@ def test_a_refresh_that_fails_is_told(receiver: Receiver, service: Service) -> N
         set_up_automations(service.client, SecretStr(receiver.url))
         assert judges(service.client)
         run = service.client.create_flow_run_from_deployment(
-            deployment, state=Scheduled(datetime.now(UTC) + timedelta(days=1)))
+            deployment, parameters={"recipe": "", "store": ""},
+            state=Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1)))
         why = 'fetch.refused: "deep_field"\n  what to do: {{ wait }}'
         service.client.set_flow_run_state(run.id, Failed(message=why), force=True)
         told = receiver.told.get(timeout=60)
@@ -194,8 +195,9 @@ def test_a_server_whose_automations_are_deaf_is_told_from_one_that_is_well(
     service.client.pause_automation(asked.id)
     assert judges(service.client, seconds=3) is None, "somebody paused it"
     service.client.resume_automation(asked.id)
-    deaf = notices().model_copy(update={"trigger": EventTrigger(expect={"nothing"})})
-    service.client.update_automation(asked.id, deaf)
+    deaf = {**notices().model_dump(mode="json", exclude={"owner_resource"}),
+            "trigger": EventTrigger(expect={"nothing"}).model_dump(mode="json")}
+    service.client.update_automation(asked.id, AutomationCore.model_validate(deaf))
     assert judges(service.client, seconds=3) is False
     set_up_automations(service.client)
     assert judges(service.client)

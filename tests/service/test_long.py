@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.automations import POOL
 from flows.recover import RecoveryPolicy
 from flows.settings import SILENCE_SECONDS
 from pz_tsm_core.model.recipe import Recipe
@@ -38,6 +39,27 @@ def test_a_process_that_slept_while_its_run_was_given_to_another_leaves(
     asleep.resume()
     wait_for("the end of the sleeper", lambda: not asleep.is_running(), 60)
     run.check(mock_run, again=1)
+
+
+@pytest.mark.prove
+def test_what_is_more_than_a_queue_lets_go_on_at_once_waits_for_its_turn(
+    start: Start, mock_run: Done
+) -> None:
+    first = start(FIRST)
+    first.stands()
+    client = first.service.client
+    queue = client.read_work_queue_by_name("default", POOL)
+    client.update_work_queue(queue.id, concurrency_limit=1)
+    second = start(FIRST)
+    first.service.until(second.run_id, "Late", seconds=60)  # noticed, and not begun
+    assert not second.paused.exists()
+    first.service.rig.server.restart()  # which remembers no leases
+    first.go_on()
+    first.check(mock_run, again=0)
+    second.stands()
+    second.go_on()
+    second.check(mock_run, again=0)
+    client.update_work_queue(queue.id, concurrency_limit=None)
 
 
 @pytest.mark.prove

@@ -51,12 +51,21 @@ def recipe_of(request: ResultRequest | RefreshRequest, site: Site, store: Store)
     Raises
     ------
     TsmError
-        with every mistake: catalogues that the site has not, columns that cannot be recognised,
-        mistakes in `more` with their lines.
+        with every mistake: a name that is the service's own, catalogues that the site has not,
+        columns that cannot be recognised, mistakes in `more` with their lines.
     """
+    misnamed = tuple(_reserved(request, site))
+    try:
+        recipe = _recipe_of(request, site, store)
+    except TsmError as error:
+        raise TsmError(*misnamed, *error.problems) from None
+    if misnamed:
+        raise TsmError(*misnamed)
+    return recipe
+
+
+def _recipe_of(request: ResultRequest | RefreshRequest, site: Site, store: Store) -> Recipe:
     problems = Problems()
-    if isinstance(request, ResultRequest):
-        problems.extend(_reserved(request, site))
     content: Content = {"schema": 1, "name": request.name, "cluster": _dumped(site.cluster),
                         "combine": _combine(request.combine)}
     redshifts = content["redshifts"] = _surveys(request, site)
@@ -104,10 +113,10 @@ def folder_of(
     return folder
 
 
-def _reserved(request: ResultRequest, site: Site) -> Iterator[Problem]:
+def _reserved(request: ResultRequest | RefreshRequest, site: Site) -> Iterator[Problem]:
     """Whether the name is that of the compilation which only a guard lets become `latest`."""
     ours = site.refresh.name if site.refresh else RefreshRequest.model_fields["name"].default
-    if request.name == ours and not request.private:
+    if isinstance(request, ResultRequest) and request.name == ours and not request.private:
         yield Problem(Code.PRODUCT_NAME, "request: name", f"`{request.name}`",
                       "a name that the service does not refresh by itself", "choose another one")
 

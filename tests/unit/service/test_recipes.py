@@ -121,6 +121,9 @@ def test_nobody_but_the_refresh_makes_the_compilation_of_the_service(site, store
     with pytest.raises(TsmError) as told:
         recipe_of(asked(), refreshed, store)
     assert told.value.codes == (Code.PRODUCT_NAME,)
+    with pytest.raises(TsmError) as told:
+        recipe_of(asked(more="splt: {seed: 1}"), refreshed, store)
+    assert told.value.codes == (Code.PRODUCT_NAME, Code.RECIPE_UNKNOWN_KEY), "both at once"
     assert recipe_of(asked(private=True), refreshed, store).name == "mine"
 
 

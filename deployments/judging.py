@@ -62,7 +62,7 @@ EXIT = {True: 0, False: 10, None: 2}
 
 
 def main() -> int:
-    """Exit code: 0 when the server acts on what it hears, 10 when not, 2 when none answers."""
+    """Exit code: 0 when the server acts on what it hears, 10 when not, 2 when nobody can say."""
     try:
         with get_client(sync_client=True) as client:
             return EXIT[judges(client)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,9 +13,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from flows.serving import serving
 from pz_tsm_core.errors import Code, Problems
 from pz_tsm_core.model.product import ProductVersion, latest_of
-from pz_tsm_core.service import MaintenanceRequest, Site
+from pz_tsm_core.service import MaintenanceRequest
 from pz_tsm_core.service.requests import SERVICE
-from pz_tsm_core.service.withdrawn import withdrawn_folders
+from pz_tsm_core.service.withdrawn import clear_withdrawn
 from pz_tsm_core.store import Store
 
 
@@ -34,7 +33,8 @@ def maintain_store(request: MaintenanceRequest) -> None:
         _verify(store, request.verify)
         if request.collect:
             _collect(store, timedelta(days=request.keep_days), dry_run=request.dry_run)
-            _clear(here.site, store, dry_run=request.dry_run)
+            for folder in clear_withdrawn(here.site, store, dry_run=request.dry_run):
+                get_run_logger().info("%s %s", folder, _removed(dry_run=request.dry_run))
 
 
 def _verify(store: Store, which: Literal["none", "latest", "all"]) -> None:
@@ -64,7 +64,7 @@ def _versions(store: Store, which: str) -> Iterator[ProductVersion]:
 def _collect(store: Store, spare: timedelta, *, dry_run: bool) -> None:
     collected = store.collect(dry_run=dry_run, spare=spare)
     removed = sum(each.bytes for each in collected.removed)
-    told = "would be removed" if dry_run else "removed"
+    told = _removed(dry_run=dry_run)
     get_run_logger().info("%d artifacts, %d bytes %s", len(collected.removed), removed, told)
     totals = {name: total for name, total in asdict(collected).items() if isinstance(total, dict)}
     lines = [f"| {name.replace('_', ' ')} | {total['artifacts']:,} | {total['bytes']:,} |"
@@ -75,9 +75,5 @@ def _collect(store: Store, spare: timedelta, *, dry_run: bool) -> None:
         description="What nothing needs.")
 
 
-def _clear(site: Site, store: Store, *, dry_run: bool) -> None:
-    for folder in withdrawn_folders(site, store):
-        if not dry_run:
-            shutil.rmtree(folder)
-        told = "would be removed" if dry_run else "removed"
-        get_run_logger().info("%s is withdrawn: %s", folder, told)
+def _removed(*, dry_run: bool) -> str:
+    return "would be removed" if dry_run else "removed"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from httpx import HTTPError
 from prefect import get_run_logger, runtime
@@ -16,8 +15,9 @@ from flows.attending import attended
 from flows.offering import offer
 from flows.order import Order
 from flows.seen import View, seen
-from flows.submission import Terms, carry_out
+from flows.submission import Named, Terms, carry_out, nobody
 from pz_tsm_core.errors import TsmError
+from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import RefreshRequest, Site, site_here
 from pz_tsm_core.service.recipes import access_of, folder_of, owner_of, recipe_of
@@ -27,11 +27,17 @@ from tasks.stage import StoreAt
 
 @dataclass(frozen=True)
 class Served:
-    """One run at a service, on behalf of somebody."""
+    """One run at a service, on behalf of somebody.
+
+    Parameters
+    ----------
+    origin : the tag that says how it began
+    """
 
     site: Site
     at: StoreAt
     view: View
+    origin: str
 
     def check(self, request: ResultRequest | RefreshRequest) -> None:
         """Refuse now what would be refused after hours of retrieval."""
@@ -39,16 +45,17 @@ class Served:
         self._terms(request).pin(recipe_of(request, self.site, store), store, allow_unfetched=True)
 
     def make(
-        self, order: Order, request: ResultRequest | RefreshRequest, **more: Any
+        self, order: Order, request: ResultRequest | RefreshRequest, *,
+        guard: GuardPolicy | None = None, named: Named = nobody,
     ) -> ProductVersion:
         """Do what a request asks for, hand the result over, and give its version.
 
         Parameters
         ----------
-        more : of `Terms`, what the flow decides: a guard, who is told of the version
+        guard, named : as `Terms` has them
         """
         recipe = recipe_of(request, self.site, self.at.open())
-        terms = replace(self._terms(request), **more)
+        terms = replace(self._terms(request), guard=guard, named=named)
         return carry_out(order, recipe, self.at, self.view, terms)
 
     def _terms(self, request: ResultRequest | RefreshRequest) -> Terms:
@@ -65,11 +72,10 @@ def serving(owner: str, principal: str | None = None) -> Iterator[Served]:
     principal : as whom the store is opened; by default the owner
     """
     with attended(), seen() as view:
-        site = site_here()
-        _tag(owner)
+        site, origin = site_here(), _tag(owner)
         who = site.principal(principal or owner)
         try:
-            yield Served(site, StoreAt(location=site.store, principal=who), view)
+            yield Served(site, StoreAt(location=site.store, principal=who), view, origin)
         finally:  # what failed may have brought half of it
             _offer(site)
 
@@ -82,14 +88,15 @@ def _offer(site: Site) -> None:
         get_run_logger().warning("the choices of forms are as they were: %s", error)
 
 
-def _tag(owner: str) -> None:
-    """Let people find runs by who asked for them, and how."""
+def _tag(owner: str) -> str:
+    """Let people find runs by who asked for them, and how; give the tag that says how."""
     if runtime.flow_run.id is None:  # called as a plain function
-        return
+        return "by:request"
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(runtime.flow_run.id)
-        how = f"by:{'schedule' if run.auto_scheduled else 'request'}"
+        how = "by:schedule" if run.auto_scheduled else "by:request"
         # Whoever asked on behalf of another run has said how that began.
-        known = [tag for tag in run.tags if tag.startswith("by:")]
-        tags = dict.fromkeys([*run.tags, f"owner:{owner}", *(known or [how])])
+        how = next((tag for tag in run.tags if tag.startswith("by:")), how)
+        tags = dict.fromkeys([*run.tags, f"owner:{owner}", how])
         client.update_flow_run(run.id, tags=list(tags))
+    return how

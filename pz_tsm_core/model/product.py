@@ -60,7 +60,7 @@ class ProductVersion(Value):
     ----------
     artifacts : everything that the version rests on, by the label of its stage
     result : label of the artifact that is handed out
-    owner : who asked a service for it; empty where nobody is asked who they are
+    owner : who asked a service for it; empty: it is the operator's
     candidate : it was appended to wait for a decision
     judgement : what a guard found before it was appended
     promoted : that decision

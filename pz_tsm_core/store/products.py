@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -166,7 +166,7 @@ class Products:
         """Refuse a name that this principal already sees as something else, or somebody else's.
 
         So a reference never comes to mean another product for those who use it. A name belongs to
-        whoever owns its first version; without owners, to all who may see it.
+        whoever owns its first version. What only one person sees is theirs, whoever made it.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class Products:
         known = self._whole(name, newest) if newest else None
         if known and known.kind != kind:
             raise taken(name, f"a product of kind {known.kind}", f"one of kind {kind}")
-        self._require_owner(name, self._records.numbers(space_of(access), name), owner)
+        self._require_owner(name, access, owner)
 
     def promote(self, ref: str, *, by: str | None = None) -> ProductVersion:
         """Let a candidate become the latest, and give it as it stands then.
@@ -255,7 +255,7 @@ class Products:
     def _offer(self, draft: ProductVersion, guard: Guard | None) -> ProductVersion | None:
         """What says the same already, or the draft as a version; None when its number is taken."""
         numbers = self._records.numbers(space_of(draft.access), draft.name)
-        self._require_owner(draft.name, numbers, draft.owner)  # somebody may have been faster
+        self._require_owner(draft.name, draft.access, draft.owner)  # somebody may have been faster
         latest = self._latest(draft.name, numbers, self._whole)
         if latest and self._says(latest, draft) and self._known_above(latest, numbers):
             return latest
@@ -270,8 +270,9 @@ class Products:
         point("add.after")
         return version if appended else None
 
-    def _require_owner(self, name: str, numbers: Iterable[int], owner: str) -> None:
+    def _require_owner(self, name: str, access: Access, owner: str) -> None:
         """Refuse whoever does not own the first version that can be read."""
+        numbers = () if access.kind == "private" else self._records.numbers(space_of(access), name)
         first = next(filter(None, (self._whole(name, number) for number in numbers)), None)
         if first and first.owner != owner:
             raise taken(name, f"a product of {first.owner or 'the operator'}",

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import pytest
 import yaml
+from prefect import tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Crashed, Failed
+from prefect.states import Completed, Crashed, Failed, Pending, Running, Scheduled
 
 from flows import refresh_compilation as refresh
 from flows.maintain_store import maintain_store
@@ -108,7 +109,8 @@ def test_a_run_shows_why_its_result_waits_and_how_to_decide(published, told) -> 
 def test_a_refresh_that_cannot_end_well_asks_nobody(published, told, store, monkeypatch) -> None:
     published(4)
     sent = []
-    monkeypatch.setattr(refresh, "fetch_at_the_edge", sent.append)
+    monkeypatch.setattr(refresh, "fetch_at_the_edge",
+                        lambda request, origin: sent.append(request))
     products = open_store(store).products
     native = products.get("alpha").artifacts
     products.add("hers", "compilation", native, next(iter(native)), owner="alice")
@@ -121,16 +123,35 @@ def test_a_refresh_that_cannot_end_well_asks_nobody(published, told, store, monk
 
 
 def test_a_retrieval_for_a_scheduled_refresh_says_that_it_was_scheduled(
+    published, told, monkeypatch
+) -> None:
+    published(4)
+    asked = []
+    monkeypatch.setattr(refresh, "fetch_at_the_edge",
+                        lambda request, origin: asked.append(origin))
+    request = RefreshRequest(name="specz", surveys=("alpha",))
+    refresh.refresh_compilation(request)
+    with tags("by:schedule"):  # as a run that was tried again has it
+        refresh.refresh_compilation(request)
+    assert asked == ["by:request", "by:schedule"]
+
+
+def test_what_nobody_begins_to_retrieve_fails_the_refresh_in_words(retrievals) -> None:
+    retrievals(1, Run("late", Scheduled()))
+    with pytest.raises(TransientError, match="worker of the queue `edge`"):
+        refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)), "by:request")
+
+
+def test_a_retrieval_that_has_begun_is_waited_for_as_long_as_it_takes(
     retrievals, monkeypatch
 ) -> None:
-    retrievals(1, GOOD)
-    monkeypatch.setattr(refresh.runtime.flow_run, "tags", ["owner:service", "by:schedule"],
-                        raising=False)
-    tagged = []
+    states = iter([Running(), Pending(), Running(), Completed()])
+    asked = retrievals(1)
     monkeypatch.setattr(refresh, "run_deployment",
-                        lambda name, tags, **_: tagged.append(tags) or GOOD)
-    refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
-    assert tagged == [["by:schedule"]]
+                        lambda *_, timeout, **__: Run("long", next(states)))
+    refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)), "by:request")
+    assert next(states, None) is None
+    assert asked == []
 
 
 def test_what_is_withdrawn_is_handed_over_no_more(published, told, store, site) -> None:
@@ -209,7 +230,7 @@ def test_a_retrieval_is_asked_for_once_and_again_only_after_it_has_failed(
     times, runs, keys, retrievals
 ) -> None:
     asked = retrievals(times, *runs)
-    refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
+    refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)), "by:request")
     assert asked == keys
 
 
@@ -217,12 +238,12 @@ def test_a_retrieval_is_asked_for_once_and_again_only_after_it_has_failed(
 def test_a_retrieval_that_fails_this_time_fails_the_refresh(times, retrievals) -> None:
     asked = retrievals(times, BAD, BAD, GOOD)
     with pytest.raises(TransientError, match="Failed"):
-        refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
+        refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)), "by:request")
     assert asked == list(range(1, times + 1))
 
 
 def test_a_retrieval_that_crashed_is_waited_for_while_it_is_tried_again(retrievals) -> None:
     asked = retrievals(1, Run("dead", Crashed()))
     with pytest.raises(TransientError, match="Crashed"):
-        refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)))
+        refresh.fetch_at_the_edge(FetchRequest(surveys=("alpha",)), "by:request")
     assert asked == [1, 1, 1]

@@ -44,8 +44,10 @@ class Service:
     def another(self, name: str) -> Iterator[UUID]:
         """A deployment of this name for a while, of a flow that nobody carries out."""
         made = _deploy(self.client, mock_sky, name, "tests/service/mock_flow.py:mock_sky")
-        yield made
-        self.client.delete_deployment(made)
+        try:
+            yield made
+        finally:
+            self.client.delete_deployment(made)
 
     def run(self, run_id: UUID) -> FlowRun:
         return self.client.read_flow_run(run_id)

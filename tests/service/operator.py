@@ -83,6 +83,7 @@ class Place:
     web: int
     port: int
     is_known: bool
+    scheme: str = "http"
 
     @cached_property
     def home(self) -> Path:
@@ -90,13 +91,13 @@ class Place:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.web}"
+        return f"{self.scheme}://127.0.0.1:{self.web}"
 
     @property
     def first_line(self) -> str:
         return (f"repository={ROOT} name={self.name} user={self.user} checkout={ROOT} "
                 f"home={self.home} settings={self.folder}/settings host=127.0.0.1 "
-                f"web={self.web} port={self.port}\n")
+                f"scheme={self.scheme} web={self.web} port={self.port}\n")
 
     def service(self, *words: str) -> str:
         """What a command of the service says."""
@@ -133,18 +134,19 @@ class Followed:
         output, = (said for block, said in self.output.items() if word in block)
         return output
 
-    def type(self, word: str, **instead: str) -> str:
+    def type(self, word: str, place: Place, **instead: str) -> str:
         """Carry out the block with a `$` before its commands, and this word; give what it says.
 
         Parameters
         ----------
+        place : what stands in the first line of the page by now
         instead : by a word in capitals that stands for something, what it is
         """
         block, = (block for block in MORE if word in block)
         for name, value in instead.items():
             block = block.replace(name, value)
         commands = re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
-        names = f"{self.place.first_line}{BLOCKS[1]}"
+        names = f"{place.first_line}{BLOCKS[1]}"
         done = _run("bash", "-euo", "pipefail", "-c", f"{names}{commands}", check=False)
         assert done.returncode == 0, done.stdout
         return done.stdout

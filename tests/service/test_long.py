@@ -50,16 +50,18 @@ def test_what_is_more_than_a_queue_lets_go_on_at_once_waits_for_its_turn(
     client = first.service.client
     queue = client.read_work_queue_by_name("default", POOL)
     client.update_work_queue(queue.id, concurrency_limit=1)
-    second = start(FIRST)
-    first.service.until(second.run_id, "Late", seconds=60)  # noticed, and not begun
-    assert not second.paused.exists()
-    first.service.rig.server.restart()  # which remembers no leases
-    first.go_on()
-    first.check(mock_run, again=0)
-    second.stands()
-    second.go_on()
-    second.check(mock_run, again=0)
-    client.update_work_queue(queue.id, concurrency_limit=None)
+    try:
+        second = start(FIRST)
+        first.service.until(second.run_id, "Late", seconds=60)  # noticed, and not begun
+        assert not second.paused.exists()
+        first.service.rig.server.restart()  # which remembers no leases
+        first.go_on()
+        first.check(mock_run, again=0)
+        second.stands()
+        second.go_on()
+        second.check(mock_run, again=0)
+    finally:
+        client.update_work_queue(queue.id, concurrency_limit=None)
 
 
 @pytest.mark.prove

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 import requests
@@ -15,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.service.operator import BLOCKS, ROOT, followed, missing
-from tests.waiting import wait_for
+from tests.waiting import answers, free_port, wait_for
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -63,6 +64,7 @@ def test_the_scheduled_refresh_completes(page, runs):
              lambda: set(scheduled()) & {"COMPLETED", "FAILED", "CRASHED"}, 180, every=0.5)
     assert "COMPLETED" in scheduled(), page.place.log()
     assert "specz-compilation@1" in page.place.service("tsm", "products", "list")
+    assert [run for run in runs("fetch-surveys") if "by:schedule" in run["tags"]]
 
 
 def test_one_key_gives_one_run(page, runs):
@@ -141,31 +143,34 @@ def test_a_worker_that_dies_is_started_again(page):
 
 @pytest.fixture(scope="module")
 def closed(page):
-    """Alice's way in, by https and with her password, after the page has shut all others."""
+    """Alice's way in, by https at another port with her password, after the page has shut others.
+
+    The place as it is then, and her session.
+    """
     folder, password = page.place.folder, "s3cret:$ %"
+    place = replace(page.place, scheme="https", web=free_port())
     crt, key = folder / "a.crt", folder / "a.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
                     "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
                     "-keyout", key, "-out", crt], check=True, capture_output=True)
-    page.type("passwd", CERTIFICATE=str(crt), KEY=str(key),
+    page.type("passwd", place, CERTIFICATE=str(crt), KEY=str(key),
               **{"passwd -apr1": f"passwd -apr1 '{password}'"})
     session = requests.Session()
     session.trust_env, session.verify, session.auth = False, str(crt), ("alice", password)
     session.mount("https://", HTTPAdapter(max_retries=Retry(30, status_forcelist=[502])))
     with session:
-        yield session
+        yield place, session
 
 
 @pytest.fixture
 def edge(page, closed):
     """A worker of the queue `edge` on another machine, but for its files; the one here is gone."""
-    place, settings = page.place, page.place.folder / "edge"
+    (place, alice), settings = closed, page.place.folder / "edge"
     subprocess.run(["supervisorctl", "stop", f"{place.name}:{place.name}-worker"], check=True)
     settings.write_text("\n".join([
         f"PZ_TSM_HOME={place.home}", f"PZ_TSM_SITE={place.folder}/settings/site.yaml",
-        f"PREFECT_API_URL=https://127.0.0.1:{place.web}/api",
-        "PREFECT_API_AUTH_STRING=" + ":".join(closed.auth),
-        f"PREFECT_API_SSL_CERT_FILE={closed.verify}"]))
+        f"PREFECT_API_URL={place.url}/api", "PREFECT_API_AUTH_STRING=" + ":".join(alice.auth),
+        f"PREFECT_API_SSL_CERT_FILE={alice.verify}"]))
     settings.chmod(0o600)
     words = [ROOT / "infra" / "service", "worker", "edge"]
     with (place.home / "log" / "edge.log").open("w") as log, subprocess.Popen(
@@ -176,29 +181,37 @@ def edge(page, closed):
 
 
 def test_who_has_no_password_comes_in_nowhere(page, closed):
-    url = f"https://127.0.0.1:{page.place.web}"
+    place, alice = closed
     for path in ("/", "/api/health", "/v2/", "/results/", "/api/events/out"):
-        assert requests.get(url + path, verify=closed.verify, timeout=30).status_code == 401, path
+        told = requests.get(place.url + path, verify=alice.verify, timeout=30)
+        assert told.status_code == 401, path
     for path in ("/", "/api/health", "/results/"):
-        assert closed.get(url + path, timeout=30).status_code == 200, path
+        assert alice.get(place.url + path, timeout=30).status_code == 200, path
+    assert not answers(page.place.web), "the former way in"
+    settings = [(place.folder / "settings" / file).read_text("utf-8")
+                for file in ("environment", "site.yaml")]
+    assert [page.place.url in text for text in settings] == [False, False]
+    assert f"PREFECT_SERVER_UI_API_URL={place.url}/api" in settings[0]
+    assert f"url: {place.url}/results" in settings[1]
 
 
-def test_a_worker_at_the_edge_comes_in_by_its_password(page, closed, edge):
-    api = f"https://127.0.0.1:{page.place.web}/api"
+def test_a_worker_at_the_edge_comes_in_by_its_password(closed, edge):
+    place, alice = closed
+    api = f"{place.url}/api"
     name = f"{api}/deployments/name/fetch-surveys/fetch-surveys"
     asked = {"parameters": {"request": {"surveys": ["deep_field"]}}}
-    deployment = closed.get(name, timeout=30).json()["id"]
-    run = closed.post(f"{api}/deployments/{deployment}/create_flow_run", json=asked, timeout=30)
+    deployment = alice.get(name, timeout=30).json()["id"]
+    run = alice.post(f"{api}/deployments/{deployment}/create_flow_run", json=asked, timeout=30)
 
     def ended():
-        state = closed.get(f"{api}/flow_runs/{run.json()['id']}", timeout=30).json()["state"]
+        state = alice.get(f"{api}/flow_runs/{run.json()['id']}", timeout=30).json()["state"]
         return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
 
-    assert wait_for("its end", ended, every=0.5)["type"] == "COMPLETED", page.place.log()
+    assert wait_for("its end", ended, every=0.5)["type"] == "COMPLETED", place.log()
     alive = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]},
                         "resource": {"id": [f"prefect.flow-run.{run.json()['id']}"]}}}
     wait_for("a sign of its life",  # the server writes them down every five seconds
-             lambda: closed.post(f"{api}/events/filter", json=alive, timeout=30).json()["events"])
+             lambda: alice.post(f"{api}/events/filter", json=alive, timeout=30).json()["events"])
     assert edge.poll() is None
 
 
@@ -243,7 +256,10 @@ def test_both_ways_to_start_the_service_start_the_same():
     commands = re.findall(r"^command=(.*)$", supervisor, re.MULTILINE)
     assert re.findall(r"^ExecStart=(.*)$", systemd, re.MULTILINE) == commands
     # Told to end, a worker would end its runs.
-    assert "stopsignal=KILL" in supervisor.partition("infra/service worker")[2].partition("[")[0]
-    assert "KillSignal=SIGKILL" in systemd.partition("infra/service worker")[2].partition("[")[0]
+    def told(text):
+        return text.partition("infra/service worker")[2].partition("[")[0]
+
+    assert "stopsignal=KILL" in told(supervisor)
+    assert "KillSignal=SIGKILL\nSuccessExitStatus=SIGKILL" in told(systemd)
     placeholders = set(re.findall(r"@\w+@", supervisor + systemd))
     assert placeholders <= set(re.findall(r"@\w+@", BLOCKS[1]))

@@ -257,6 +257,17 @@ def test_a_name_belongs_to_the_owner_of_its_first_version(store):
     assert str(added(3, "alice")) == "deep@3"
 
 
+def test_what_one_person_alone_sees_is_theirs_whoever_made_it(root):
+    alice = open_store(root, ALICE)
+
+    def added(rows, owner):
+        artifacts = {"put": artifact(alice, rows, mine(ALICE))}
+        return alice.products.add("deep", "table", artifacts, "put", owner=owner)
+
+    assert [added(rows, owner).version for rows, owner in ((1, ""), (2, "alice"), (3, ""))] == [
+        1, 2, 3]
+
+
 def test_of_two_who_want_a_new_name_at_once_one_gets_it(store, monkeypatch):
     """Both have looked before either has it."""
     def added(rows, owner, **more):

@@ -5,19 +5,16 @@ from __future__ import annotations
 import time
 from typing import cast
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
-from prefect.events import emit_event
 
 from flows.order import compilation
 from flows.serving import serving
-from flows.settings import WAITS
 from flows.submission import task_runner
 from pz_tsm_core.errors import Code, Problem, TransientError
 from pz_tsm_core.model.artifact import ArtifactRef
-from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import FetchRequest, RefreshRequest
 from pz_tsm_core.service.requests import SERVICE
 
@@ -37,17 +34,7 @@ def refresh_compilation(request: RefreshRequest) -> ArtifactRef:
             here.check(request)
             fetch_at_the_edge(FetchRequest(
                 surveys=request.surveys, policy=request.fetch, owner=request.owner), here.origin)
-        return here.make(compilation, request, guard=request.guard, named=tell_waiting).ref
-
-
-def tell_waiting(product: ProductVersion) -> None:
-    """Say to whoever listens, such as an automation, that somebody must decide, if that is so."""
-    if not product.waits:
-        return
-    why = [finding.words for finding in product.judgement.failed] if product.judgement else []
-    emit_event(WAITS, resource={"prefect.resource.id": f"pz-tsm.product.{product.name}"},
-               payload={"product": str(product), "reason": "; ".join(why)})
-    get_run_logger().warning("%s waits as a candidate: %s", product, "; ".join(why))
+        return here.make(compilation, request).ref
 
 
 def fetch_at_the_edge(request: FetchRequest, origin: str) -> None:

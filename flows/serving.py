@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from httpx import HTTPError
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
+from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 
 from flows.attending import attended
 from flows.offering import offer
 from flows.order import Order
 from flows.seen import View, seen
-from flows.submission import Named, Terms, carry_out, nobody
+from flows.settings import WAITS
+from flows.submission import Terms, carry_out
 from pz_tsm_core.errors import TsmError
-from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import RefreshRequest, Site, site_here
-from pz_tsm_core.service.recipes import access_of, folder_of, owner_of, recipe_of
+from pz_tsm_core.service.recipes import (
+    access_of,
+    folder_of,
+    guard_of,
+    owner_of,
+    recipe_of,
+)
 from pz_tsm_core.service.requests import ResultRequest
 from tasks.stage import StoreAt
 
@@ -44,23 +51,15 @@ class Served:
         store = self.at.open()
         self._terms(request).pin(recipe_of(request, self.site, store), store, allow_unfetched=True)
 
-    def make(
-        self, order: Order, request: ResultRequest | RefreshRequest, *,
-        guard: GuardPolicy | None = None, named: Named = nobody,
-    ) -> ProductVersion:
-        """Do what a request asks for, hand the result over, and give its version.
-
-        Parameters
-        ----------
-        guard, named : as `Terms` has them
-        """
+    def make(self, order: Order, request: ResultRequest | RefreshRequest) -> ProductVersion:
+        """Do what a request asks for, hand the result over, and give its version."""
         recipe = recipe_of(request, self.site, self.at.open())
-        terms = replace(self._terms(request), guard=guard, named=named)
-        return carry_out(order, recipe, self.at, self.view, terms)
+        return carry_out(order, recipe, self.at, self.view, self._terms(request))
 
     def _terms(self, request: ResultRequest | RefreshRequest) -> Terms:
         return Terms(owner=owner_of(request), access=access_of(request),
-                     folder=folder_of(request, self.site), shown_at=self.site.shown_at)
+                     folder=folder_of(request, self.site), shown_at=self.site.shown_at,
+                     guard=guard_of(request, self.site), named=tell_waiting)
 
 
 @contextmanager
@@ -78,6 +77,16 @@ def serving(owner: str, principal: str | None = None) -> Iterator[Served]:
             yield Served(site, StoreAt(location=site.store, principal=who), view, origin)
         finally:  # what failed may have brought half of it
             _offer(site)
+
+
+def tell_waiting(product: ProductVersion) -> None:
+    """Say to whoever listens, such as an automation, that somebody must decide, if that is so."""
+    if not product.waits:
+        return
+    why = [finding.words for finding in product.judgement.failed] if product.judgement else []
+    emit_event(WAITS, resource={"prefect.resource.id": f"pz-tsm.product.{product.name}"},
+               payload={"product": str(product), "reason": "; ".join(why)})
+    get_run_logger().warning("%s waits as a candidate: %s", product, "; ".join(why))
 
 
 def _offer(site: Site) -> None:

@@ -35,14 +35,6 @@ def task_runner() -> TaskRunner[Any]:
     return ThreadPoolTaskRunner(max_workers=AT_ONCE)
 
 
-#: Is told of a version as soon as it has its name.
-Named = Callable[[ProductVersion], None]
-
-
-def nobody(_version: ProductVersion) -> None:
-    """Is told, and listens to nothing."""
-
-
 @dataclass(frozen=True)
 class Terms:
     """On whose behalf a result is made, and how it is handed over.
@@ -64,7 +56,7 @@ class Terms:
     folder: Callable[[Access], str] | None = None
     shown_at: Link = nowhere
     guard: GuardPolicy | None = None
-    named: Named = nobody
+    named: Callable[[ProductVersion], None] = lambda _: None
 
     def pin(self, recipe: Recipe, store: Store, *, allow_unfetched: bool = False) -> Pins:
         """Find whatever the recipe names, and refuse what these terms do not allow (`pin`)."""

@@ -11,6 +11,7 @@ from typing import Any
 from pz_tsm_core.errors import Code, Problem, Problems, TsmError, refuse
 from pz_tsm_core.model.artifact import PUBLIC, Access
 from pz_tsm_core.model.document import Document, Loc, parse_document
+from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.model.photometry import BANDS
 from pz_tsm_core.model.product import split_ref
 from pz_tsm_core.model.recipe import Recipe
@@ -97,6 +98,13 @@ def access_of(request: ResultRequest | RefreshRequest) -> Access | None:
 def owner_of(request: ResultRequest | RefreshRequest) -> str:
     """Whose the name of the result is; a refresh is its operator's, whoever starts it."""
     return request.owner if isinstance(request, ResultRequest) else ""
+
+
+def guard_of(request: ResultRequest | RefreshRequest, site: Site) -> GuardPolicy | None:
+    """What must hold for the name to stand for the result; None where nobody asks for a guard."""
+    if isinstance(request, RefreshRequest):
+        return request.guard
+    return site.guard if request.guarded else None
 
 
 def folder_of(

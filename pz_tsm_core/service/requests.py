@@ -188,6 +188,10 @@ class ResultRequest(Request):
         (), title="Surveys", description="As the store has them; fetch-surveys brings others.")
     tables: tuple[TableChoice, ...] = Field((), title="Tables of your own")
     combine: CombineChoice = Field(CombineChoice(), title="Combine")
+    guarded: bool = Field(
+        default=False, title="Latest only if its figures pass", json_schema_extra={LAST: True},
+        description="Held against the former version of the name, as a refresh is: rows of each "
+        "survey, galaxies with an object, what changed. Else it waits as a candidate.")
     more: str = Field(
         "", title="More, as a recipe says it", max_length=100_000, json_schema_extra={LAST: True},
         description="YAML that is laid over all of the above, such as "
@@ -257,7 +261,7 @@ class MaintenanceRequest(Asked):
     collect: bool = Field(
         default=True, title="Delete what nothing needs",
         description="Artifacts that no product names and no running run uses, and what was handed "
-        "over of refreshes that somebody withdrew.")
+        "over of versions that somebody withdrew.")
     keep_days: float = Field(
         7.0, ge=0, le=3650, title="Keep what is younger than [days]",
         description="A run that failed may be begun again, and finds there what it had finished.")

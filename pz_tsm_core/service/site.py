@@ -16,6 +16,7 @@ from pz_tsm_core.errors import Code, Problems, TsmError, nearest, refuse
 from pz_tsm_core.files import expanded, read_document
 from pz_tsm_core.model.artifact import Principal, Value
 from pz_tsm_core.model.document import Loc, build
+from pz_tsm_core.model.guard import GuardPolicy
 from pz_tsm_core.model.policy import ClusterPolicy, Name
 from pz_tsm_core.model.recipe import ObjectCatalog
 from pz_tsm_core.releases import find_release, is_own
@@ -66,6 +67,7 @@ class Site(Value):
     refresh : of the compilation
     maintenance : when the store is looked after
     retries : how often a run that died is begun again by itself
+    guard : limits for results that are asked for with a guard; a refresh has its own
     at_once : how many compilations and training sets are made at once; more wait for their turn
     """
 
@@ -82,6 +84,7 @@ class Site(Value):
     refresh: Refresh | None = None
     maintenance: Schedule | None = Schedule(cron="30 2 * * 0")
     retries: int = Field(2, ge=0, le=10)
+    guard: GuardPolicy = GuardPolicy()
     at_once: int = Field(3, ge=1, le=100)
 
     def principal(self, owner: str) -> Principal:

@@ -1,4 +1,4 @@
-"""What a refresh handed over and somebody withdrew: it need not lie among the results any more."""
+"""What was handed over and somebody withdrew: it need not lie among the results any more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pz_tsm_core.errors import Code, TsmError, refuse
-from pz_tsm_core.service.requests import SERVICE
+from pz_tsm_core.service.requests import PRIVATE, SERVICE
 from pz_tsm_core.service.site import Site
 from pz_tsm_core.store import Store
 
@@ -34,15 +34,19 @@ def clear_withdrawn(site: Site, store: Store, *, dry_run: bool) -> tuple[Path, .
 
 
 def _withdrawn_folders(site: Site, store: Store) -> Iterator[Path]:
-    """Those of refreshes alone: no other result has a folder for each version."""
-    for folder in sorted(Path(site.results.directory, SERVICE).glob("*/*/")):
-        if folder.name.isdecimal() and int(folder.name) in _withdrawn(store, folder.parent.name):
+    """Where a guard looks, each version has a folder; what is private, its owner alone sees."""
+    for folder in sorted(Path(site.results.directory).glob("*/*/*/")):
+        owner, name, number = folder.parts[-3:]
+        if owner == PRIVATE or not number.isdecimal():
+            continue
+        if int(number) in _withdrawn(store, name, owner):
             yield folder
 
 
-def _withdrawn(store: Store, name: str) -> frozenset[int]:
+def _withdrawn(store: Store, name: str, owner: str) -> frozenset[int]:
     try:
         versions = store.products.versions(name)
     except TsmError:  # no product's folder
         return frozenset()
-    return frozenset(each.version for each in versions if each.withdrawn)
+    return frozenset(each.version for each in versions
+                     if each.withdrawn and (each.owner or SERVICE) == owner)

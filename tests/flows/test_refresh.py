@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Crashed, Failed, Pending, Running, Scheduled
 
 from flows import refresh_compilation as refresh
+from flows import serving
 from flows.maintain_store import maintain_store
 from flows.offering import REQUESTS
 from flows.settings import service_environment
@@ -49,7 +50,7 @@ def published(define, web, site, folder, store):
 def told(prefect_client_settings, monkeypatch):
     """What was said to whoever listens."""
     events = []
-    monkeypatch.setattr(refresh, "emit_event",
+    monkeypatch.setattr(serving, "emit_event",
                         lambda event, **more: events.append((event, more["payload"])))
     return events
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from flows import serving
 from flows.compile_redshifts import compile_redshifts
 from flows.maintain_store import maintain_store
+from flows.make_training_set import make_training_set
 from pz_tsm_core.errors import Code, TsmError
+from pz_tsm_core.mock.own import write_own_table
 from pz_tsm_core.model.artifact import Access, Principal
 from pz_tsm_core.products import put
-from pz_tsm_core.service import CompilationRequest, MaintenanceRequest
+from pz_tsm_core.service import CompilationRequest, MaintenanceRequest, TrainingSetRequest
 from pz_tsm_core.store import open_store
 from tasks.stage import _opened
 
@@ -110,6 +113,39 @@ def test_a_name_that_is_public_is_refused_to_a_private_result_before_the_work(re
         compile_redshifts(asked(private=True, combine={"radius_arcsec": 3.0}))
     assert told.value.codes == (Code.PRODUCT_NAME,)
     assert sorted(store.glob("objects/*/*/*")) == made
+
+
+def test_a_training_set_that_is_guarded_waits_where_fewer_galaxies_have_an_object(
+    folder, site, mock_sky, store, prefect_client_settings, monkeypatch
+) -> None:
+    site.write_text(site.read_text() + f"""
+dust: {mock_sky.root}/dust
+guard: {{matched_fall: 0.01}}
+catalogs:
+  mock: {{path: {mock_sky.root}/object_collection, release: dp1, access: {{kind: public}}}}
+""")
+    write_own_table(mock_sky)
+    put(mock_sky.root / "my_redshifts.csv", "mine", store=store)
+    told = []
+    monkeypatch.setattr(serving, "emit_event", lambda event, **more: told.append(more["payload"]))
+
+    def made(radius_arcsec):
+        make_training_set(TrainingSetRequest.model_validate({
+            "name": "set", "owner": "alice", "tables": [{"table": "mine"}], "guarded": True,
+            "photometry": {"catalog": "mock", "dust_map": "none"},
+            "match": {"radius_arcsec": radius_arcsec}}))
+
+    made(1.0)
+    made(0.05)
+    products = open_store(store).products
+    assert str(products.get("set")) == "set@1"
+    waiting, = products.candidates("set")
+    assert "match.fraction" in {each.name for each in waiting.judgement.failed}
+    assert [each["product"] for each in told] == ["set@2"]
+    assert files(folder / "results") == {"alice/set/1", "alice/set/2"}
+    products.withdraw("set@2")
+    maintain_store(MaintenanceRequest())
+    assert files(folder / "results") == {"alice/set/1"}
 
 
 def test_maintenance_keeps_what_a_run_that_failed_may_need(results, store) -> None:

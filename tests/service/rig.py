@@ -216,6 +216,7 @@ class Rig:
         self.held.parent.mkdir()
 
     def let_dask_go(self) -> None:
+        self.held.parent.mkdir(exist_ok=True)
         Path(f"{self.held}.go").touch()
 
     def marked(self) -> list[psutil.Process]:

@@ -64,13 +64,26 @@ class Standing:
         assert state.name == "Completed", (state.message, self.service.history(self.run_id))
         assert self.contents == whole.contents
         stages = Counter(manifest.request.stage for manifest in whole.manifests.values())
-        assert self.computed - stages == Counter({self.stage: again} if again else {})
+        twice = self.computed - stages
+        assert twice == Counter({self.stage: again} if again else {}), twice
         wait_for("the end of its processes",
                  lambda: not self.service.processes(self.run_id), 30)
 
     def stands(self) -> None:
-        """Wait until it stands at its point."""
+        """Wait until it stands at its point, and no other stage goes on beside it.
+
+        A stage that is computed and not published when its process dies is computed again too.
+        """
         wait_for(f"{self.run_id} stands", self.paused.exists, UNTIL_THERE)
+        before = (-1, -1)
+
+        def alone() -> bool:
+            nonlocal before
+            published = sum(1 for _ in self.folder.glob("store/objects/*/*/*/manifest.json"))
+            former, before = before, (self.computed.total(), published)
+            return before == former == (published + 1, published)
+
+        wait_for(f"{self.run_id} stands alone", alone, UNTIL_THERE, every=1.0)
 
 
 #: Starts a run that will stand where a stage is computed, before it is published.

@@ -173,13 +173,24 @@ def _links(made: Mapping[str, ArtifactRef], store: Store, link: Link) -> dict[st
 
 def _waits(product: ProductVersion) -> Iterator[str]:
     """Why a candidate waits, and who decides."""
-    if product.waits:
-        yield (f"**It waits as a candidate:** `{product.name}@latest` is what it was. Look at the "
-               f"report; then `tsm promote {product}`, or run maintain-store and choose it there.")
-        yield ""
-    if product.waits and product.judgement:
-        yield from (f"- {finding.words}" for finding in product.judgement.failed)
-        yield ""
+    if not product.waits:
+        return
+    promote, choose = f"`tsm promote {product}`", ", or run maintain-store and choose it there"
+    if product.access.kind == "private":  # no choice in a form that all read
+        promote, choose = f"`tsm promote {product} --principal {product.access.name}`", ""
+    yield (f"**It waits as a candidate:** `{product.name}@latest` is what it was. Look at the "
+           f"report; then {promote}{choose}.")
+    yield ""
+    yield from (f"- {reason}" for reason in reasons(product))
+    yield ""
+
+
+def reasons(product: ProductVersion) -> tuple[str, ...]:
+    """Why a candidate waits, in words that all may read: of what is private, none of its figures."""
+    if product.access.kind == "private":
+        return ("Its report says why, for its owner alone.",)
+    failed = product.judgement.failed if product.judgement else ()
+    return tuple(finding.words for finding in failed)
 
 
 def _task_run() -> UUID | None:

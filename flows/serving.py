@@ -15,19 +15,13 @@ from prefect.exceptions import PrefectException
 from flows.attending import attended
 from flows.offering import offer
 from flows.order import Order
-from flows.seen import View, seen
+from flows.seen import View, reasons, seen
 from flows.settings import WAITS
 from flows.submission import Terms, carry_out
 from pz_tsm_core.errors import TsmError
 from pz_tsm_core.model.product import ProductVersion
 from pz_tsm_core.service import RefreshRequest, Site, site_here
-from pz_tsm_core.service.recipes import (
-    access_of,
-    folder_of,
-    guard_of,
-    owner_of,
-    recipe_of,
-)
+from pz_tsm_core.service.recipes import access_of, folder_of, guard_of, owner_of, recipe_of
 from pz_tsm_core.service.requests import ResultRequest
 from tasks.stage import StoreAt
 
@@ -83,10 +77,10 @@ def tell_waiting(product: ProductVersion) -> None:
     """Say to whoever listens, such as an automation, that somebody must decide, if that is so."""
     if not product.waits:
         return
-    why = [finding.words for finding in product.judgement.failed] if product.judgement else []
+    why = "; ".join(reasons(product))
     emit_event(WAITS, resource={"prefect.resource.id": f"pz-tsm.product.{product.name}"},
-               payload={"product": str(product), "reason": "; ".join(why)})
-    get_run_logger().warning("%s waits as a candidate: %s", product, "; ".join(why))
+               payload={"product": str(product), "reason": why})
+    get_run_logger().warning("%s waits as a candidate: %s", product, why)
 
 
 def _offer(site: Site) -> None:

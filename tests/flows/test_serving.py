@@ -11,6 +11,7 @@ from flows import serving
 from flows.compile_redshifts import compile_redshifts
 from flows.maintain_store import maintain_store
 from flows.make_training_set import make_training_set
+from flows.seen import _waits
 from pz_tsm_core.errors import Code, TsmError
 from pz_tsm_core.mock.own import write_own_table
 from pz_tsm_core.model.artifact import Access, Principal
@@ -146,6 +147,24 @@ catalogs:
     products.withdraw("set@2")
     maintain_store(MaintenanceRequest())
     assert files(folder / "results") == {"alice/set/1"}
+
+
+def test_of_what_waits_and_is_private_no_figure_is_told(
+    results, folder, site, monkeypatch, store
+) -> None:
+    told = []
+    monkeypatch.setattr(serving, "emit_event", lambda event, **more: told.append(more["payload"]))
+    compile_redshifts(asked(private=True, guarded=True))
+    (folder / "table.csv").write_text(TABLE.splitlines()[0] + "\nC,200.0,5.0,0.5\n")
+    put(folder / "table.csv", "ours", store=store)
+    compile_redshifts(asked(private=True, guarded=True))
+    waiting, = open_store(store, ALICE).products.candidates("deep")
+    assert waiting.judgement.failed
+    payload, = told
+    assert payload["reason"] == "Its report says why, for its owner alone."
+    words = "\n".join(_waits(waiting))
+    assert "tsm promote deep@2 --principal alice" in words
+    assert not [each.words for each in waiting.judgement.failed if each.words in words]
 
 
 def test_maintenance_keeps_what_a_run_that_failed_may_need(results, store) -> None:

@@ -186,7 +186,7 @@ def _waits(product: ProductVersion) -> Iterator[str]:
 
 
 def reasons(product: ProductVersion) -> tuple[str, ...]:
-    """Why a candidate waits, in words that all may read: of what is private, none of its figures."""
+    """Why a candidate waits, in words that all may read: of what is private, no figure."""
     if product.access.kind == "private":
         return ("Its report says why, for its owner alone.",)
     failed = product.judgement.failed if product.judgement else ()
